@@ -1,0 +1,87 @@
+"""`Cluster`: everything that was loaded, at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from netcheck.errors import Place, Problem, Severity
+from netcheck.model.objects import EndpointSlice, Namespace, Node, Pod, Service, Workload, WorkloadId
+from netcheck.model.policy import NetworkPolicy, OpaquePolicy
+from netcheck.model.profile import Addressing, Profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostEndpoint:
+    """A pod or workload that was refused: no verdict about it can be given."""
+
+    namespace: str
+    kind: str
+    name: str
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """A snapshot: the loaded objects, sorted by identity, and the assumptions under which they are read.
+
+    `namespaces` holds every namespace that an object lies in, defined or inferred. `whole` is true iff the input is
+    known to be all there is (a cluster, a snapshot, or `closedWorld: true`).
+    """
+
+    namespaces: Mapping[str, Namespace] = field(default_factory=dict)
+    pods: tuple[Pod, ...] = ()
+    workloads: Mapping[WorkloadId, Workload] = field(default_factory=dict)
+    nodes: tuple[Node, ...] = ()
+    policies: tuple[NetworkPolicy, ...] = ()
+    opaque: tuple[OpaquePolicy, ...] = ()
+    services: tuple[Service, ...] = ()
+    endpoint_slices: tuple[EndpointSlice, ...] = ()
+    lost: tuple[LostEndpoint, ...] = ()
+    profile: Profile = Profile()
+    addressing: Addressing = Addressing()
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotModelled:
+    """A kind that was read and whose effect on verdicts is not modelled."""
+
+    kind: str
+    api_version: str
+    count: int
+    effect: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assumption:
+    """A stated default for a fact that the input lacks, and the option that replaces it."""
+
+    message: str
+    option: str = ""
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What loading gives: the cluster, every problem, what is not modelled, and what was assumed.
+
+    Attributes:
+        counts: kind -> number of objects read.
+        skipped: documents that are not Kubernetes objects.
+        lost_anything: whether part of the input could not be read or was refused.
+    """
+
+    cluster: Cluster
+    problems: tuple[Problem, ...] = ()
+    not_modelled: tuple[NotModelled, ...] = ()
+    assumptions: tuple[Assumption, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    skipped: int = 0
+    lost_anything: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was lost in loading and nothing relevant is not modelled."""
+        lost = self.lost_anything or any(problem.severity is Severity.ERROR for problem in self.problems)
+        return not lost and not self.not_modelled
