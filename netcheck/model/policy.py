@@ -94,8 +94,8 @@ class NetworkPolicy:
 class OpaquePolicy:
     """A policy whose effect is not known: it was refused by validation, or its kind is not modelled.
 
-    It may concern the pods of `namespace` (None: of any namespace) that `subject` matches (None: any pod), in
-    `directions`. `additive` is true iff it can only isolate and allow, as a NetworkPolicy can (NP-5); else it may
+    It may concern the pods of `namespace` (None: of any namespace whose labels `namespace_selector` matches; None: any)
+    that `subject` matches (None: any pod), in `directions`. `additive` is true iff it can only isolate and allow, as a NetworkPolicy can (NP-5); else it may
     also deny what others allow.
     """
 
@@ -104,6 +104,7 @@ class OpaquePolicy:
     name: str
     directions: tuple[Direction, ...]
     subject: LabelSelector | None = None
+    namespace_selector: LabelSelector | None = None
     additive: bool = False
     rule: str = "NET-18"
     message: str = ""

@@ -67,7 +67,11 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
         "generic": Profile(),
         "calico": Profile(name="calico", own_node_egress=_NO, icmp_under_deny=_NO),
         "cilium": Profile(
-            name="cilium", cidr_matches_pods=_NO, cidr_matches_nodes=_NO, own_node_egress=_NO, icmp_under_deny=_NO,
+            name="cilium",
+            cidr_matches_pods=_NO,
+            cidr_matches_nodes=_NO,
+            own_node_egress=_NO,
+            icmp_under_deny=_NO,
             baseline_skipped_by_any_np=_U,
         ),
         "antrea": Profile(name="antrea", own_node_egress=_U, self_via_service=_U, icmp_under_deny=_NO),
@@ -75,12 +79,14 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             name="ovn-kubernetes", host_net_peer=_U, own_node_egress=_U, self_via_service=_U, icmp_under_deny=_NO
         ),
         "aws-vpc": Profile(
-            name="aws-vpc", own_node_egress=_U, self_via_service=_U, policy_point=_NO, end_port=_U,
+            name="aws-vpc",
+            own_node_egress=_U,
+            self_via_service=_U,
+            policy_point=_NO,
+            end_port=_U,
             baseline_skipped_by_any_np=_U,
         ),
-        "kindnet": Profile(
-            name="kindnet", own_node_egress=_U, self_via_service=_U, baseline_skipped_by_any_np=_YES
-        ),
+        "kindnet": Profile(name="kindnet", own_node_egress=_U, self_via_service=_U, baseline_skipped_by_any_np=_YES),
         "flannel": Profile(name="flannel", enforced=_NO),
     }
 )
