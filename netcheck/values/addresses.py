@@ -123,17 +123,17 @@ def address_number(text: str) -> tuple[int, int]:
 def describe(addresses: IPSet) -> str:
     """Return a short exact text of `addresses`: its CIDRs, or a covering CIDR and what is excepted from it.
 
-    The shorter of the two is taken for each family, so `10.0.0.0/8 except 10.1.0.0/16` stands for nine CIDRs.
+    The shorter of the two is taken for each family, so `10.0.0.0/8 except 10.1.0.0/16` stands for eight CIDRs.
     """
     if addresses == _ALL:
         return "any address"
-    parts = [
-        text
+    families = [
+        ", ".join(_describe_family(version, ranges))
         for version, ranges in ((4, addresses.v4), (6, addresses.v6))
         if ranges
-        for text in _describe_family(version, ranges)
     ]
-    return ", ".join(parts) or "none"
+    # A comma after an except would read as excepting the other family too.
+    return ("; " if any(" except " in text for text in families) else ", ").join(families) or "none"
 
 
 def _describe_family(version: int, ranges: Ranges) -> Iterable[str]:
