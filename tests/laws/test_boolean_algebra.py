@@ -7,7 +7,7 @@ import ipaddress
 import pickle
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netcheck.values import intervals
@@ -133,6 +133,7 @@ def test_port_membership_is_pointwise(a, b, port):
     assert (port in ~a) == (port not in a)
 
 
+@settings(max_examples=30)
 @given(port_sets)
 def test_a_port_set_is_the_set_of_its_members(a):
     members = [port for port in range(MIN_PORT, MAX_PORT + 1) if port in a]
