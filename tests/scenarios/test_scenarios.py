@@ -1,0 +1,115 @@
+"""Runs `testdata/scenarios/*`: each folder is a story, its `cluster.yaml` and the verdicts a reader of the API gives.
+
+`expect.yaml` holds `options` (as on the command line), optionally `sources` in place of `cluster.yaml`, and `flows`:
+`from` and `to` (`namespace/name` of a pod or workload, an address, `node:NAME`, `own-node`), `protocol`, `port`,
+`verdict`, and `because` (a rule of SEMANTICS and a sentence). Where the verdict is unknown, the oracle must give
+that rule as a reason.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from netcheck.model.flow import AddressEnd, Flow, NodeEnd, OwnNodeEnd, PodEnd, Verdict
+from netcheck.model.profile import PROFILES, SWITCH_FIELDS, Switch
+from netcheck.values.addresses import address_number
+from netcheck.values.ports import Protocol
+
+yaml = pytest.importorskip("yaml")
+
+FOLDER = Path(__file__).resolve().parents[2] / "testdata" / "scenarios"
+CIDR_OPTIONS = {"--pod-cidr": "pod_cidrs", "--service-cidr": "service_cidrs", "--node-cidr": "node_cidrs"}
+
+
+@cache
+def expected(name):
+    return yaml.safe_load((FOLDER / name / "expect.yaml").read_text(encoding="utf-8"))
+
+
+NAMES = sorted(path.parent.name for path in FOLDER.glob("*/expect.yaml"))
+FLOWS = [
+    pytest.param(name, flow, id=f"{name}: {flow['from']} to {flow['to']} {flow['protocol']} {flow['port']}")
+    for name in NAMES
+    for flow in expected(name)["flows"]
+]
+
+
+def with_options(cluster, options):
+    """Apply command-line options; a switch wins over the profile (DESIGN 2.1)."""
+    pairs = sorted(zip(options[::2], options[1::2], strict=True), key=lambda pair: pair[0] == "--assume")
+    for option, value in pairs:
+        if option == "--cni":
+            cluster = replace(cluster, profile=PROFILES[value])
+        elif option == "--assume":
+            switch, _, setting = value.partition("=")
+            changed = cluster.profile.with_switch(SWITCH_FIELDS[switch], Switch(setting))
+            cluster = replace(cluster, profile=changed)
+        else:
+            field = CIDR_OPTIONS[option]
+            cidrs = (*getattr(cluster.addressing, field), value)
+            cluster = replace(cluster, addressing=replace(cluster.addressing, **{field: cidrs}))
+    return cluster
+
+
+@cache
+def cluster_of(name):
+    loader = pytest.importorskip("netcheck.load.loader")
+    story = expected(name)
+    sources = [str((FOLDER / name / source).resolve()) for source in story.get("sources", ["cluster.yaml"])]
+    return with_options(loader.load(sources, loader.LoadOptions()).cluster, story["options"])
+
+
+def end_of(cluster, text):
+    if text == "own-node":
+        return OwnNodeEnd()
+    if text.startswith("node:"):
+        (node,) = (node for node in cluster.nodes if node.name == text.removeprefix("node:"))
+        return NodeEnd(node)
+    if "/" not in text:
+        address_number(text)
+        return AddressEnd(text)
+    namespace, name = text.split("/")
+    (pod,) = (pod for pod in cluster.pods if (pod.namespace, pod.name) == (namespace, name))
+    return PodEnd(pod)
+
+
+def flow_of(cluster, flow):
+    return Flow(
+        source=end_of(cluster, flow["from"]),
+        destination=end_of(cluster, flow["to"]),
+        protocol=Protocol(flow["protocol"]),
+        port=flow["port"],
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_scenario_is_well_formed(name):
+    story = expected(name)
+    assert set(story) <= {"sources", "options", "flows"}
+    assert ("sources" in story) != (FOLDER / name / "cluster.yaml").exists()
+    assert story["flows"]
+    for flow in story["flows"]:
+        assert set(flow) == {"from", "to", "protocol", "port", "verdict", "because"}
+        assert Verdict(flow["verdict"])
+        assert re.fullmatch(r"[A-Z]+-\d+: \S.*", flow["because"]), flow
+
+
+def test_there_are_enough_stories_and_every_verdict_is_told():
+    verdicts = [flow["verdict"] for name in NAMES for flow in expected(name)["flows"]]
+    assert len(NAMES) >= 25
+    assert min(verdicts.count(verdict.value) for verdict in Verdict) >= 10
+
+
+@pytest.mark.parametrize(("name", "flow"), FLOWS)
+def test_the_oracle_gives_the_verdict_of_the_story(name, flow):
+    decide = pytest.importorskip("netcheck.semantics.decide").decide
+    cluster = cluster_of(name)
+    decision = decide(cluster, flow_of(cluster, flow))
+    assert decision.verdict is Verdict(flow["verdict"]), (flow["because"], decision)
+    if decision.verdict is Verdict.UNKNOWN:
+        assert flow["because"].partition(":")[0] in {reason.rule for reason in decision.reasons}, decision
