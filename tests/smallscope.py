@@ -97,10 +97,12 @@ def ends() -> list[End]:
     return [*(PodEnd(pod) for pod in PODS), AddressEnd(INSIDE_BLOCK), AddressEnd(OUTSIDE_BLOCK)]
 
 
-PROTOCOL_PORTS = tuple(
-    (protocol, port) for protocol in Protocol for port in (1, 79, 80, 81, 82, 8079, 8080, 8081, 65535)
+PROTOCOL_PORTS = (
+    *((Protocol.TCP, port) for port in (79, 80, 81, 82, 8079, 8080, 8081)),
+    *((Protocol.UDP, port) for port in (79, 80, 81, 8080)),
+    *((Protocol.SCTP, port) for port in (80, 65535)),
 )
-"""One port on each side of each boundary of the universe, for each protocol."""
+"""Both sides of each boundary of the universe, and for each protocol a port that the rules of another name."""
 
 
 def flows() -> list[Flow]:
