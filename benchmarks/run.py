@@ -81,12 +81,14 @@ class Run:
             return "timeout"
         if self.code not in good:
             return f"exit {self.code}"
-        return "" if self.stdout_bytes and "Traceback" not in self.stderr_tail else "no output"
+        if "Traceback" in self.stderr_tail:
+            return "traceback"
+        return "" if self.stdout_bytes else "no output"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The runs of a case in short; `outcome` is `ok`, `timeout`, `exit N`, `no output` or `error`, with the command's last words."""
+    """The runs of a case in short; `outcome` is `ok`, `timeout`, `exit N`, `traceback`, `no output` or `error`, with the command's last words."""
 
     name: str
     outcome: str
@@ -207,6 +209,7 @@ def netcheck_cases(netcheck: tuple[str, ...], sizes: Sequence[int], home: Path) 
         command=(*netcheck, "lint", str(home / files.name), *table),
         data=files,
         budget_s=3.0,
+        good=ANSWERED,
     )
     for pods in sizes:
         for form in ("json", "yaml"):
@@ -222,7 +225,11 @@ def netcheck_cases(netcheck: tuple[str, ...], sizes: Sequence[int], home: Path) 
             )
             if form == "yaml":
                 yield Case(
-                    name=f"query {label}", command=(*netcheck, "query", folder, *ENDS), data=data, limit_s=300, good=ANSWERED
+                    name=f"query {label}",
+                    command=(*netcheck, "query", folder, *ENDS),
+                    data=data,
+                    limit_s=300,
+                    good=ANSWERED,
                 )
     if max(sizes, default=0) >= 10_000:
         hard = _data(10_000, 6_000, "json", "adversarial")
@@ -239,7 +246,7 @@ def nca_cases(nca: str, sizes: Sequence[int], home: Path, limit_s: float) -> Ite
     """Yield connectivity listings of network-config-analyzer on the same YAML, where it can end in time."""
     for pods in sizes:
         data = _data(pods, policies_for(pods), "yaml")
-        command = (nca, "--connectivity", "-r", str(home / data.name), "--output_format", "txt")
+        command = (nca, "--resource_list", str(home / data.name), "--connectivity", "--output_format", "txt")
         label = f"{pods:,}/{policies_for(pods):,} YAML"
         yield Case(name=f"nca list {label}", command=command, data=data, limit_s=limit_s, good=(0,))
 
