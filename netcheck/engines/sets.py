@@ -15,7 +15,7 @@ from netcheck.engines.rectangles import Rectangle, Side, Sides, join, sides
 from netcheck.engines.tables import DirectionTables, Table
 from netcheck.logic.atoms import indexes
 from netcheck.logic.classes import Universe
-from netcheck.logic.ir import AllOf, AnyOf, NamespaceLabels, Predicate, Program, Stage
+from netcheck.logic.ir import AllOf, AnyOf, NamespaceLabels, Not, Predicate, Program
 from netcheck.logic.translate import resolutions, translate
 from netcheck.model.cluster import Cluster
 from netcheck.model.policy import Direction
@@ -177,7 +177,7 @@ class _World:
             selector
             for version in families
             for table, _ in self._two_tables(source, destination, version)
-            for selector in _selectors(table.stages)
+            for selector in _selectors(table)
         }
         assignments = labellings(sorted(selectors, key=str), self.lowering.namespaces[name].labels)
         if assignments is None:
@@ -278,10 +278,12 @@ def _towards(table: Table, peer: int) -> tuple[int, int]:
     return must, may
 
 
-def _selectors(stages: Iterable[Stage]) -> Iterable[LabelSelector]:
-    for stage in stages:
-        for rule in stage.rules:
-            yield from _selectors_of(rule.peer)
+def _selectors(table: Table) -> Iterable[LabelSelector]:
+    """Yield every namespace selector that the stages of a table read."""
+    for subject in (*(stage.subject for stage in table.stages), *(stage.subject for stage in table.opaque)):
+        yield from _selectors_of(subject)
+    for rule in (rule for stage in table.stages for rule in stage.rules):
+        yield from _selectors_of(rule.peer)
 
 
 def _selectors_of(predicate: Predicate) -> Iterable[LabelSelector]:
@@ -291,6 +293,8 @@ def _selectors_of(predicate: Predicate) -> Iterable[LabelSelector]:
         case AllOf(parts) | AnyOf(parts):
             for part in parts:
                 yield from _selectors_of(part)
+        case Not(part):
+            yield from _selectors_of(part)
         case _:
             return
 

@@ -370,7 +370,8 @@ class DirectionTables:
         for name, protocol, numbers, holders in self._named_holders(ports):
             mask = _bits_union(self._ports.single(protocol, number) for number in numbers)
             if self._direction is Direction.EGRESS:
-                found.append((mask, holders, len(numbers) == 1))
+                seen = self._lowering.kinds(self._program.named_port_peers)
+                found.append((mask, holders & seen, len(numbers) == 1))
             elif holders >> subject & 1:
                 found.append((mask, -1, len(numbers) == 1))
         return found

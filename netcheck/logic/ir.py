@@ -114,7 +114,7 @@ class NamedPort:
 class PortPredicate:
     """True of (protocol, port) towards a destination iff it is in `numbers`, or some `named` port of the destination.
 
-    A named port of a destination that is not a pod is no port at all (NP-27). `any_port` is the same as all
+    A named port of a destination that is not a pod, or not seen as one, is no port at all (NP-27). `any_port` is the same as all
     `numbers`, and also covers protocols without ports.
     """
 
@@ -215,11 +215,15 @@ class Pipeline:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """All policies of a cluster under one profile. A flow is let through iff both pipelines let it through."""
+    """All policies of a cluster under one profile. A flow is let through iff both pipelines let it through.
+
+    `named_port_peers` are the kinds whose named ports an egress rule can resolve: what selectors can see (NET-3,
+    NP-27). An ingress rule resolves them on its subject.
+    """
 
     ingress: Pipeline
     egress: Pipeline
-    subjects: frozenset[Kind]
+    named_port_peers: frozenset[Kind]
 
     def pipeline(self, direction: Direction) -> Pipeline:
         """Return the pipeline of `direction`."""

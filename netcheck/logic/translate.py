@@ -105,7 +105,7 @@ def translate(cluster: Cluster, profile: Profile | None = None) -> Program:
     return Program(
         ingress=translator.pipeline(Direction.INGRESS),
         egress=translator.pipeline(Direction.EGRESS),
-        subjects=translator.subject_kinds,
+        named_port_peers=translator.peer_kinds,
     )
 
 
@@ -125,8 +125,8 @@ class _Translator:
         self._ranges = _decided(profile.end_port, "endPort")
         host_peer = _decided(profile.host_net_peer, "hostNetPeer")
         host_subject = _decided(profile.host_net_subject, "hostNetSubject")
-        self.subject_kinds = _ANY_POD if host_subject else _PODS
-        self._peer_kinds = _ANY_POD if host_peer else _PODS
+        self._subject_kinds = _ANY_POD if host_subject else _PODS
+        self.peer_kinds = _ANY_POD if host_peer else _PODS
         self._address_kinds = self._kinds_seen_by_address(host_peer)
         self._peers: dict[tuple[str, Peer], Predicate] = {}
         self._ports: dict[tuple[PolicyPort, ...], PortPredicate] = {(): ANY_PORT}
@@ -167,7 +167,7 @@ class _Translator:
             self._rule(policy, rule, f"{name}[{index}]") for index, rule in enumerate(policy.rules(direction))
         )
         return Stage(
-            subject=_pods(self.subject_kinds, InNamespace(policy.namespace), policy.pod_selector),
+            subject=_pods(self._subject_kinds, InNamespace(policy.namespace), policy.pod_selector),
             rules=rules,
             origin=Origin(policy.label, "", policy.place),
             namespace=policy.namespace,
@@ -194,10 +194,10 @@ class _Translator:
             case IPBlockPeer(cidr=cidr, excepts=excepts):
                 return AllOf((IsKind(self._address_kinds), InAddresses(_addresses(cidr, excepts))))
             case PodPeer(pod_selector=pods, namespace_selector=None):  # NP-8: the policy's own namespace
-                return _pods(self._peer_kinds, InNamespace(namespace), pods)
+                return _pods(self.peer_kinds, InNamespace(namespace), pods)
             case PodPeer(pod_selector=pods, namespace_selector=selector):
                 assert selector is not None
-                return _pods(self._peer_kinds, NamespaceLabels(selector), pods)
+                return _pods(self.peer_kinds, NamespaceLabels(selector), pods)
 
     def _opaque(self, policy: OpaquePolicy) -> OpaqueStage:
         where: Predicate = Everything()
@@ -206,7 +206,7 @@ class _Translator:
         elif policy.namespace_selector is not None:
             where = NamespaceLabels(policy.namespace_selector)
         message = policy.message or f"the effect of {policy.label} is not known"
-        subject = _pods(self.subject_kinds, where, policy.subject)
+        subject = _pods(self._subject_kinds, where, policy.subject)
         return OpaqueStage(subject, policy.additive, Origin(policy.label, "", policy.place), policy.rule, message)
 
 
