@@ -88,30 +88,30 @@ def allowing_families(world: World, families: tuple[int, ...]) -> tuple[int, ...
 def outcome(world: World, direction: Direction, flow: Flow) -> Outcome:
     """ADM-3: admin tier, then NetworkPolicies, then the baseline tier, then allow; the first that decides wins."""
     return (
-        _not_enforced(world, direction)
-        or _no_subject(world, direction)
+        not_enforced(world, direction)
+        or no_subject(world, direction)
         or _unmodelled(world, direction)
         or _admin_tier(world, direction, flow)
         or network_policy.permits(world, direction, flow)
         or _baseline_tier(world, direction, flow)
-        or _allowed_by_default(direction, "NP-4", "no policy isolates the pod")
+        or allowed_by_default(direction, "NP-4", "no policy isolates the pod")
     )
 
 
-def _not_enforced(world: World, direction: Direction) -> Outcome | None:
+def not_enforced(world: World, direction: Direction) -> Outcome | None:
     """NP-36: without a plugin that enforces them policies have no effect."""
     if world.switch("enforced"):
         return None
-    return _allowed_by_default(direction, "NP-36", "the CNI does not enforce policies")
+    return allowed_by_default(direction, "NP-36", "the CNI does not enforce policies")
 
 
-def _no_subject(world: World, direction: Direction) -> Outcome | None:
+def no_subject(world: World, direction: Direction) -> Outcome | None:
     """NP-1, NET-3: only pods are subjects of policies, and host-network pods only where the plugin can tell them."""
     subject = world.subject(direction)
     if subject.kind is not Kind.POD:
-        return _allowed_by_default(direction, "NP-1", f"no policy applies to {subject.name}")
+        return allowed_by_default(direction, "NP-1", f"no policy applies to {subject.name}")
     if subject.host_network and not world.switch("host_net_subject"):
-        return _allowed_by_default(direction, "NET-3", f"no policy applies to the host-network {subject.name}")
+        return allowed_by_default(direction, "NET-3", f"no policy applies to the host-network {subject.name}")
     return None
 
 
@@ -139,7 +139,8 @@ def _baseline_tier(_world: World, _direction: Direction, _flow: Flow) -> Outcome
     return None
 
 
-def _allowed_by_default(direction: Direction, cites: str, note: str) -> Outcome:
+def allowed_by_default(direction: Direction, cites: str, note: str) -> Outcome:
+    """Nothing restricts the direction, for the reason that `note` gives."""
     decider = Decider(direction=direction, tier=Tier.DEFAULT, action="allow", cites=cites, note=note)
     return Outcome(allowed=True, deciders=(decider,))
 

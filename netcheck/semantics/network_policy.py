@@ -41,7 +41,7 @@ def permits(world: World, direction: Direction, flow: Flow) -> Outcome | None:
     if not isolating and not unclear:
         return None
     return (
-        _exempt(world, direction)
+        exemption(world, direction)
         or _allowed_by_a_rule(world, direction, flow, isolating)
         or _left_to_the_unclear(world, direction, isolating, unclear)
     )
@@ -76,7 +76,7 @@ def may_concern(world: World, policy: OpaquePolicy, direction: Direction, pod: P
     )
 
 
-def _exempt(world: World, direction: Direction) -> Outcome | None:
+def exemption(world: World, direction: Direction) -> Outcome | None:
     """NET-4, NET-5, NET-6: a pod's own node, and the pod itself, are not held back by NetworkPolicies."""
     cites = ""
     if is_same_pod(world):
@@ -109,7 +109,7 @@ def _allowed_by_a_rule(
     """NP-5: some rule of some isolating policy allows; the first in order is named."""
     for policy, index, rule in rules_in_order(isolating, direction):
         if rule_allows(world, direction, flow, policy, rule):
-            return Outcome(allowed=True, deciders=(_rule_decider(direction, policy, index, rule),))
+            return Outcome(allowed=True, deciders=(rule_decider(direction, policy, index, rule),))
     return None
 
 
@@ -122,7 +122,8 @@ def rules_in_order(
             yield policy, index, rule
 
 
-def _rule_decider(direction: Direction, policy: NetworkPolicy, index: int, rule: PolicyRule) -> Decider:
+def rule_decider(direction: Direction, policy: NetworkPolicy, index: int, rule: PolicyRule) -> Decider:
+    """NP-7: name the rule that matches."""
     return Decider(
         direction=direction,
         tier=Tier.NETWORK_POLICY,
@@ -138,7 +139,7 @@ def _left_to_the_unclear(
     world: World, direction: Direction, isolating: list[NetworkPolicy], unclear: list[OpaquePolicy]
 ) -> Outcome | None:
     """NP-4, NP-5: no rule that is known allows; then only a policy whose rules are not known may."""
-    denying = [_isolation_decider(direction, policy) for policy in isolating]
+    denying = [isolation_decider(direction, policy) for policy in isolating]
     for policy in unclear:
         effect = world.opaque_effect(policy, direction)
         if effect is OpaqueEffect.ALLOW:
@@ -148,7 +149,7 @@ def _left_to_the_unclear(
     return Outcome(allowed=False, deciders=tuple(denying)) if denying else None
 
 
-def _isolation_decider(direction: Direction, policy: NetworkPolicy) -> Decider:
+def isolation_decider(direction: Direction, policy: NetworkPolicy) -> Decider:
     """NP-4, NP-5: the policy isolates, and nothing in the union of what is allowed fits."""
     cites = "NP-5" if rules_of(policy, direction) else "NP-4"
     label, tier = policy.label, Tier.NETWORK_POLICY

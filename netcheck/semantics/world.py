@@ -203,8 +203,8 @@ class World:
         if not policy.additive:
             effects = (OpaqueEffect.NOTHING, OpaqueEffect.ALLOW, OpaqueEffect.DENY)
         message = policy.message or f"the effect of {policy.label} is not known"
-        key = ("opaque", policy.kind, policy.namespace, policy.name, policy.rule, direction)
-        return self._completion.settle(Fact(key=key, rule=policy.rule, message=message, place=policy.place), effects)
+        fact = Fact(key=("opaque", policy, direction), rule=policy.rule, message=message, place=policy.place)
+        return self._completion.settle(fact, effects)
 
 
 def peers_of(policies: tuple[NetworkPolicy, ...]) -> Iterator[Peer]:

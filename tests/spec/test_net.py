@@ -155,9 +155,9 @@ class TestNET4:
 
     def test_where_the_switch_is_off_the_own_node_is_a_node_with_its_address(self) -> None:
         placed = pod("db", node="n")
-        node = Node(name="n", addresses=("192.168.0.8",))
+        other, node = Node(name="m", addresses=("192.168.0.9",)), Node(name="n", addresses=("192.168.0.8",))
         opened = policy(on="app=db", ingress=[rule([block("192.168.0.8/32")])])
-        assert verdict(cluster(placed, node, opened, own_node_ingress=NO), OWN_NODE, placed) is ALLOWED
+        assert verdict(cluster(placed, other, node, opened, own_node_ingress=NO), OWN_NODE, placed) is ALLOWED
         assert verdict(cluster(placed, node, CLOSED, own_node_ingress=NO), OWN_NODE, placed) is DENIED
         told = pod("db", node_address="192.168.0.8")
         assert verdict(cluster(told, opened, own_node_ingress=NO), OWN_NODE, told) is ALLOWED
@@ -212,6 +212,10 @@ class TestNET6:
         single = pod("db", template=True, replicas=1, addresses=())
         assert verdict(cluster(single, CLOSED), single, single) is DENIED
 
+    def test_so_is_what_stands_for_several_pods(self) -> None:
+        several = pod("db", replicas=2)
+        assert verdict(cluster(several, CLOSED), several, several) is DENIED
+
 
 class TestNET13:
     """ "A verdict is about who may initiate. Replies to an allowed connection are implicitly allowed.\""""
@@ -252,6 +256,8 @@ class TestOpaquePolicies:
     def test_without_a_namespace_it_may_concern_any_pod(self) -> None:
         there = cluster(WEB, self.FAR, opaque(namespace=None, directions=(EGRESS,)))
         assert verdict(there, self.FAR, OUTSIDE) is UNKNOWN
+        there = cluster(WEB, self.FAR, opaque(namespace="shop", directions=(EGRESS,)))
+        assert (verdict(there, self.FAR, OUTSIDE), verdict(there, WEB, OUTSIDE)) == (ALLOWED, UNKNOWN)
         assert verdict(there, OUTSIDE, self.FAR) is ALLOWED
 
     def test_its_namespace_selector_limits_it(self) -> None:
@@ -310,6 +316,6 @@ class TestTheLimit:
             decide(there, flow(self.NOWHERE, DB), limit=3)
 
     def test_too_many_completions_that_disagree_are_unknown(self) -> None:
-        there = cluster(DB, policy(on="app=db", ingress=[rule([block(one) for one in ("10.0.0.0/9", "10.128.0.0/9")])]))
-        answer = decide(there, flow(self.NOWHERE, DB, version=4), limit=3)
+        there = cluster(DB, policy(on="app=db", ingress=[rule([block(one) for one in ("10.1.0.0/16", "10.3.0.0/16")])]))
+        answer = decide(there, flow(self.NOWHERE, DB, version=4), limit=2)
         assert (answer.verdict, len(answer.reasons)) == (UNKNOWN, 1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from netcheck.errors import Place
 from netcheck.model.objects import Node
 from netcheck.model.profile import PROFILES
 from tests.spec.builders import (
@@ -157,6 +160,12 @@ class TestNP5:
             policy("b", on="app=db", ingress=[rule([pods("app=api")], [item(443)])]),
         )
         assert verdict(there, WEB, DB, 443) is DENIED
+
+    def test_the_place_is_that_of_the_rule_else_of_the_policy(self) -> None:
+        here, there = Place("a.yaml", 9), Place("a.yaml", 1)
+        for written, expected in ((replace(ANY, place=here), here), (ANY, there)):
+            chosen = replace(policy(ingress=[written]), place=there)
+            assert decision(cluster(WEB, DB, chosen), WEB, DB).deciders[1].place == expected
 
     def test_the_first_rule_that_allows_is_named(self) -> None:
         there = cluster(WEB, DB, policy("a", ingress=[rule([pods("app=x")]), ANY]), policy("b", ingress=[ANY]))

@@ -137,6 +137,9 @@ class TestSVC8:
         assert (to(named, 80, where=where), to(named, 81, where=where)) == ([("8.8.8.8", 1)], [("8.8.8.8", 2)])
         assert to(service(sport(80, 80), selector=None), where=where) == [("8.8.8.8", 3)]
 
+    def test_the_protocols_must_be_the_same(self) -> None:
+        assert by_hand(part("8.8.8.8", ports=(EndpointPort(number=5432, protocol="UDP"),))) == []
+
     def test_a_port_is_asked_for_by_number_or_name(self) -> None:
         two = service(sport(80, 8080, "http"), sport(443, 8443, "https"), selector={"tier": "front"})
         assert to(two, 443) == to(two, None, name="https") == [("web", 8443)]
@@ -199,6 +202,12 @@ class TestSVC13:
         named = EndpointAddress(address="10.1.0.99", pod=("shop", "db"))
         assert by_hand(part(named), pods=(lost,)) == [("db", 5432)]
         assert by_hand(part(named), pods=(DB,)) == [("10.1.0.99", 5432)]
+        assert by_hand(part(replace(named, address="fc00::77")), pods=(DB,)) == [("db", 5432)]
+
+    def test_a_template_is_no_named_pod(self) -> None:
+        template = pod("db", template=True, addresses=())
+        named = EndpointAddress(address="10.1.0.99", pod=("shop", "db"))
+        assert by_hand(part(named), pods=(template,)) == [("10.1.0.99", 5432)]
 
     def test_a_node_address_does_not_tell_a_host_network_pod(self) -> None:
         host = pod("agent", host_network=True, addresses=("192.168.0.7",))

@@ -7,6 +7,7 @@ from tests.spec.builders import (
     DENIED,
     UNKNOWN,
     absent,
+    block,
     cluster,
     decision,
     exists,
@@ -97,6 +98,13 @@ class TestWL3:
         out = policy("out", ns="one", egress=[rule([pods(ns=select("", is_in("team", "a")))])])
         into_two = policy("in", ns="two", ingress=[rule([pods(ns=select("", not_in("team", "a")))])])
         assert verdict(cluster(*dark, here, there, out, into_two), here, there) is UNKNOWN
+
+    def test_a_label_that_makes_no_difference_is_no_reason(self) -> None:
+        here, nowhere = pod("web", ns="shop", addresses=()), pod("db", ns="other")
+        every = [rule([pods(ns=select("", one))]) for one in (is_in("team", "a"), not_in("team", "a"))]
+        into_db = policy("in", ns="other", ingress=[rule([block("10.0.0.0/8")])])
+        answer = decision(cluster(DARK, here, nowhere, policy("out", egress=every), into_db), here, nowhere)
+        assert (answer.verdict, [one.rule for one in answer.reasons]) == (UNKNOWN, ["NP-20"])
 
     def test_a_namespace_that_the_cluster_does_not_list_is_undefined(self) -> None:
         there = cluster(DB, policy(on="app=db", ingress=[rule([pods(ns="team=a")])]))
