@@ -1,0 +1,89 @@
+"""Defaults for facts that the input lacks, stated only where they can matter (DESIGN 2.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from netcheck.model.cluster import Assumption, Cluster
+from netcheck.model.objects import NAMESPACE_NAME_LABEL
+from netcheck.model.policy import IPBlockPeer, PodPeer, PolicyRule
+from netcheck.values.labels import LabelSelector
+
+
+def _rules(cluster: Cluster) -> Iterator[PolicyRule]:
+    for policy in cluster.policies:
+        yield from policy.ingress
+        yield from policy.egress
+
+
+def namespace_selectors(cluster: Cluster) -> Iterator[LabelSelector]:
+    """Yield every selector of namespaces that was loaded."""
+    for rule in _rules(cluster):
+        for peer in rule.peers:
+            if isinstance(peer, PodPeer) and peer.namespace_selector is not None:
+                yield peer.namespace_selector
+    for opaque in cluster.opaque:
+        if opaque.namespace_selector is not None:
+            yield opaque.namespace_selector
+
+
+def pod_keys(cluster: Cluster) -> frozenset[str]:
+    """Return the label keys of pods that some loaded policy reads."""
+    selectors = [policy.pod_selector for policy in cluster.policies]
+    selectors += [opaque.subject for opaque in cluster.opaque if opaque.subject is not None]
+    for rule in _rules(cluster):
+        selectors += [
+            peer.pod_selector for peer in rule.peers if isinstance(peer, PodPeer) and peer.pod_selector is not None
+        ]
+    return frozenset(requirement.key for found in selectors for requirement in found.requirements)
+
+
+def assumptions(cluster: Cluster) -> tuple[Assumption, ...]:
+    """Return what was assumed about a cluster."""
+    return tuple(_assumptions(cluster))
+
+
+def _assumptions(cluster: Cluster) -> Iterator[Assumption]:
+    if cluster.policies:
+        yield Assumption(
+            message=f"network policies are enforced as the `{cluster.profile.name}` profile describes",
+            option="--cni",
+            rule="CNI-1",
+        )
+    if any(pod.template for pod in cluster.pods):
+        yield Assumption(
+            message="pods of workloads without Pod objects are analysed as if running and ready", rule="NET-10"
+        )
+    unplaced = sum(1 for pod in cluster.pods if not pod.addresses and not pod.host_network)
+    if unplaced and any(isinstance(peer, IPBlockPeer) for rule in _rules(cluster) for peer in rule.peers):
+        yield _addresses(cluster, unplaced)
+    unknown = _unknown_namespaces(cluster)
+    if unknown:
+        yield Assumption(
+            message=f"labels are unknown of the namespaces that no file defines: {_few(unknown)}",
+            option="namespaces: {NAME: {labels: ...}} in the configuration",
+            rule="WL-3",
+        )
+
+
+def _addresses(cluster: Cluster, count: int) -> Assumption:
+    where = ", ".join(cluster.addressing.pods_lie_in())
+    pods = "1 pod without an address lies" if count == 1 else f"{count} pods without an address lie"
+    option = "" if cluster.addressing.pod_cidrs else "--pod-cidr"
+    return Assumption(message=f"{pods} somewhere in {where}", option=option, rule="NP-20")
+
+
+def _unknown_namespaces(cluster: Cluster) -> list[str]:
+    unknown = [name for name, namespace in cluster.namespaces.items() if not namespace.labels_known]
+    reads = any(
+        requirement.key != NAMESPACE_NAME_LABEL
+        for selector in namespace_selectors(cluster)
+        for requirement in selector.requirements
+    )
+    return sorted(unknown) if reads else []
+
+
+def _few(names: Iterable[str], most: int = 5) -> str:
+    listed = [f"`{name}`" for name in names]
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more

@@ -1,0 +1,151 @@
+"""Pods and pod templates to plain facts, before owners and nodes are known (SEMANTICS WL-6, SVC-7, NET-9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from netcheck.errors import Place
+from netcheck.load.admit import Admitted
+from netcheck.load.build_policy import labels_of
+from netcheck.load.check_common import listing, mapping, text
+from netcheck.load.cidrs import parse_address
+from netcheck.model.objects import ContainerPort
+
+_FINISHED = ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """What a controlling reference names. The kind is `Pod` where the reference leaves it out."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodFacts:
+    """A pod as it was written: `host_addresses` are those of its node, as its status has them."""
+
+    namespace: str
+    name: str
+    labels: dict[str, str]
+    owner: Owner | None = None
+    host_network: bool = False
+    addresses: tuple[str, ...] = ()
+    host_addresses: tuple[str, ...] = ()
+    node: str = ""
+    ports: tuple[ContainerPort, ...] = ()
+    service_account: str = "default"
+    ready: bool = True
+    terminating: bool = False
+    finished: bool = False
+    place: Place | None = None
+
+
+def owner_of(references: Any) -> Owner | None:
+    """Return the controlling owner, or the first, that ownerReferences name (SEMANTICS WL-8)."""
+    named = [mapping(item) for item in listing(references) if text(mapping(item).get("name"))]
+    if not named:
+        return None
+    chosen = next((item for item in named if item.get("controller") is True), named[0])
+    return Owner(kind=text(chosen.get("kind")) or "Pod", name=chosen["name"])
+
+
+def container_ports(spec: dict[str, Any]) -> tuple[ContainerPort, ...]:
+    """Return the ports of containers and then of restartable init containers (SEMANTICS SVC-7, NP-26)."""
+    host_network = spec.get("hostNetwork") is True
+    sidecars = [item for item in listing(spec.get("initContainers")) if mapping(item).get("restartPolicy") == "Always"]
+    out = []
+    for container in [*listing(spec.get("containers")), *sidecars]:
+        for entry in listing(mapping(container).get("ports")):
+            port = mapping(entry)
+            number = port.get("containerPort")
+            if isinstance(number, int) and 1 <= number <= 65535:
+                out.append(
+                    ContainerPort(
+                        number=number,
+                        protocol=text(port.get("protocol")) or "TCP",
+                        name=text(port.get("name")),
+                        host_port=port.get("hostPort") or (number if host_network else 0),
+                    )
+                )
+    return tuple(out)
+
+
+def one_per_family(texts: list[str]) -> tuple[str, ...]:
+    """Return the first address of each family in canonical text (SEMANTICS NET-1)."""
+    found: dict[int, str] = {}
+    for item in texts:
+        address = parse_address(item)
+        if address is not None:
+            found.setdefault(address.version, address.text)
+    return tuple(found.values())
+
+
+def _status_addresses(status: dict[str, Any], several: str, single: str) -> tuple[str, ...]:
+    texts = [text(mapping(item).get("ip")) for item in listing(status.get(several))]
+    return one_per_family([item for item in (*texts, text(status.get(single))) if item])
+
+
+def is_ready(phase: str, conditions: list[tuple[str, str]]) -> bool:
+    """Return the Ready condition; without one a pod that runs or has no status counts as ready (NET-10)."""
+    for kind, state in conditions:
+        if kind == "Ready":
+            return state == "True"
+    return phase in {"", "Running"}
+
+
+def pod_facts(item: Admitted) -> PodFacts:
+    """Return the facts of a valid Pod object."""
+    metadata, spec, status = (mapping(item.value.get(key)) for key in ("metadata", "spec", "status"))
+    conditions = [
+        (text(mapping(entry).get("type")), text(mapping(entry).get("status")))
+        for entry in listing(status.get("conditions"))
+    ]
+    phase = text(status.get("phase"))
+    return PodFacts(
+        namespace=item.namespace,
+        name=item.name,
+        labels=labels_of(metadata.get("labels")),
+        owner=owner_of(metadata.get("ownerReferences")),
+        host_network=spec.get("hostNetwork") is True,
+        addresses=_status_addresses(status, "podIPs", "podIP"),
+        host_addresses=_status_addresses(status, "hostIPs", "hostIP"),
+        node=text(spec.get("nodeName")),
+        ports=container_ports(spec),
+        service_account=text(spec.get("serviceAccountName")) or text(spec.get("serviceAccount")) or "default",
+        ready=is_ready(phase, conditions),
+        terminating=bool(metadata.get("deletionTimestamp")),
+        finished=phase in _FINISHED,
+        place=item.place,
+    )
+
+
+def template_of(item: Admitted) -> dict[str, Any] | None:
+    """Return the pod template of a workload, or None if it has none."""
+    value: Any = item.value
+    for key in item.template:
+        value = mapping(value).get(key)
+    return value if isinstance(value, dict) else None
+
+
+def template_facts(item: Admitted) -> PodFacts | None:
+    """Return the facts of the pods that a workload would create, or None if it has no pod template."""
+    template = template_of(item)
+    if template is None:
+        return None
+    spec = mapping(template.get("spec"))
+    labels = labels_of(mapping(template.get("metadata")).get("labels"))
+    if item.kind == "Job":
+        labels |= {"job-name": item.name, "batch.kubernetes.io/job-name": item.name}  # WL-6
+    return PodFacts(
+        namespace=item.namespace,
+        name=item.name,
+        labels=labels,
+        host_network=spec.get("hostNetwork") is True,
+        node=text(spec.get("nodeName")),
+        ports=container_ports(spec),
+        service_account=text(spec.get("serviceAccountName")) or text(spec.get("serviceAccount")) or "default",
+        place=item.place,
+    )

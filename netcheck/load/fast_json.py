@@ -1,0 +1,101 @@
+"""Large JSON (lists of a live cluster): clean pods are decoded straight into typed structs, all else as small JSON is.
+
+A pod is clean if the checks of the slow path could find nothing in the fields that are read; any doubt sends it there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from netcheck.errors import Place
+from netcheck.load.build_pod import PodFacts
+from netcheck.load.documents import Outcome, RawObject, Skipped, is_object, with_kind
+
+LARGE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class FastPod:
+    """A valid Pod whose facts were taken without building its document; `value` tells copies from rivals."""
+
+    facts: PodFacts
+
+    kind = "Pod"
+
+    @property
+    def namespace(self) -> str:
+        """The pod's namespace."""
+        return self.facts.namespace
+
+    @property
+    def identity(self) -> tuple[str, str, str, str]:
+        """What tells the pod apart from other objects."""
+        return ("", "Pod", self.facts.namespace, self.facts.name)
+
+    @property
+    def label(self) -> str:
+        """`Pod namespace/name`."""
+        return f"Pod {self.facts.namespace}/{self.facts.name}"
+
+    @property
+    def value(self) -> Any:
+        """What two definitions of one pod are compared by."""
+        return self.facts
+
+    @property
+    def place(self) -> Place:
+        """The file."""
+        return self.facts.place or Place("")
+
+
+def is_large_json(data: bytes) -> bool:
+    """Return whether a file is JSON and too large for the path that keeps places."""
+    return len(data) >= LARGE and data[:64].lstrip()[:1] in {b"{", b"["}
+
+
+def read_large_json(data: bytes, file: str, namespace: str) -> Iterator[Outcome | FastPod]:
+    """Yield what a large JSON file holds."""
+    import msgspec  # noqa: PLC0415 - costs 50 ms at start-up
+
+    from netcheck.load import fast_pods  # noqa: PLC0415
+    from netcheck.load.documents import read  # noqa: PLC0415
+
+    try:
+        head = fast_pods.head(data)
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        yield from read(data, file)
+        return
+    if head is None:
+        yield from _whole(msgspec.json.decode(data), file)
+        return
+    api_version, kind, items = head
+    take = fast_pods.Taker(file, namespace)
+    for item in items:
+        facts = take.pod(item, kind)
+        if facts is not None:
+            yield FastPod(facts)
+        else:
+            value = msgspec.json.decode(item)
+            if isinstance(value, dict):
+                yield from _whole(with_kind(value, api_version, kind), file)
+            else:
+                yield Skipped()
+
+
+def _whole(value: Any, file: str) -> Iterator[Outcome]:
+    if not is_object(value):
+        yield Skipped()
+        return
+    kind = value["kind"]
+    if isinstance(kind, str) and kind.endswith("List") and isinstance(value.get("items"), list):
+        for item in value["items"]:
+            if isinstance(item, dict):
+                yield from _whole(with_kind(item, value["apiVersion"], kind), file)
+            else:
+                yield Skipped()
+        return
+    yield RawObject(value, file, 0, "")
+
+

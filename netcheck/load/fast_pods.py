@@ -1,0 +1,236 @@
+"""Typed decoding of Pod objects by msgspec: only the fields that are read are built."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from netcheck.errors import Place
+from netcheck.load import names
+from netcheck.load.build_pod import Owner, PodFacts, is_ready, one_per_family
+from netcheck.model.objects import ContainerPort
+
+Struct = msgspec.Struct
+
+
+class _Owner(Struct, gc=False):
+    apiVersion: str | None = None  # noqa: N815
+    kind: str | None = None
+    name: str | None = None
+    uid: str | None = None
+    controller: bool | None = None
+
+
+class _Metadata(Struct, gc=False):
+    name: str
+    namespace: str | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    ownerReferences: list[_Owner] | None = None  # noqa: N815
+    deletionTimestamp: str | None = None  # noqa: N815
+
+
+class _Port(Struct, gc=False):
+    containerPort: int  # noqa: N815
+    name: str | None = None
+    protocol: str | None = None
+    hostPort: int | None = None  # noqa: N815
+
+
+
+
+class _Container(Struct, gc=False):
+    name: str
+    image: str
+    ports: list[_Port] | None = None
+    restartPolicy: str | None = None  # noqa: N815
+
+
+class _Spec(Struct, gc=False):
+    containers: list[_Container]
+    initContainers: list[_Container] | None = None  # noqa: N815
+    hostNetwork: bool | None = None  # noqa: N815
+    nodeName: str | None = None  # noqa: N815
+    serviceAccountName: str | None = None  # noqa: N815
+    serviceAccount: str | None = None  # noqa: N815
+
+
+class _Ip(Struct, gc=False):
+    ip: str | None = None
+
+
+class _Condition(Struct, gc=False):
+    type: str | None = None
+    status: str | None = None
+
+
+class _Status(Struct, gc=False):
+    phase: str | None = None
+    podIP: str | None = None  # noqa: N815
+    podIPs: list[_Ip] | None = None  # noqa: N815
+    hostIP: str | None = None  # noqa: N815
+    hostIPs: list[_Ip] | None = None  # noqa: N815
+    conditions: list[_Condition] | None = None
+
+
+class _Pod(Struct, gc=False):
+    metadata: _Metadata
+    spec: _Spec
+    apiVersion: str | None = None  # noqa: N815
+    kind: str | None = None
+    status: _Status | None = None
+
+
+class _List(Struct, gc=False):
+    apiVersion: str  # noqa: N815
+    kind: str
+    items: list[msgspec.Raw] | None = None
+
+
+def head(data: bytes) -> tuple[str, str, list[Any]] | None:
+    """Return apiVersion, kind and raw items of a list, or None if the JSON is something else."""
+    try:
+        found = msgspec.json.decode(data, type=_List)
+    except msgspec.ValidationError:
+        return None
+    if found.items is None or not found.kind.endswith("List") or not found.apiVersion:
+        return None
+    return found.apiVersion, found.kind, found.items
+
+
+class Taker:
+    """Takes the facts of clean pods; remembers labels and port lists, which pods of one owner share."""
+
+    def __init__(self, file: str, namespace: str) -> None:
+        self._decode = msgspec.json.Decoder(_Pod).decode
+        self._place = Place(file)
+        self._namespace = namespace
+        self._labels: set[tuple[str, str]] = set()
+        self._names: set[str] = set()
+        self._ports: dict[Any, tuple[ContainerPort, ...]] = {}
+        self._same: dict[Any, Any] = {}
+
+    def pod(self, raw: Any, list_kind: str) -> PodFacts | None:
+        """Return the facts of a clean pod, or None."""
+        try:
+            pod = self._decode(raw)
+        except (msgspec.MsgspecError, RecursionError, ValueError):
+            return None
+        kind = pod.kind or (list_kind.removesuffix("List") if list_kind != "List" else "")
+        if kind != "Pod" or (pod.apiVersion or "v1") != "v1" or (list_kind == "List" and not pod.apiVersion):
+            return None
+        metadata, spec = pod.metadata, pod.spec
+        if not self._clean_metadata(metadata) or not _clean_containers(spec):
+            return None
+        ports = self._container_ports(spec)
+        if ports is None:
+            return None
+        return self._facts(metadata, spec, pod.status or _Status(), ports)
+
+    def _clean_metadata(self, metadata: _Metadata) -> bool:
+        if names.dns_subdomain(metadata.name) or any(
+            text and not self._known(text) for text in (metadata.namespace or self._namespace,)
+        ):
+            return False
+        for pair in (metadata.labels or {}).items():
+            if pair not in self._labels:
+                if names.qualified_name(pair[0]) or names.label_value(pair[1]):
+                    return False
+                self._labels.add(pair)
+        if any(key not in self._names and names.qualified_name(key.lower()) for key in metadata.annotations or ()):
+            return False
+        owners = metadata.ownerReferences or ()
+        return all(owner.name and owner.kind and owner.apiVersion and owner.uid for owner in owners)
+
+    def _known(self, text: str) -> bool:
+        if text not in self._names:
+            if names.dns_label(text):
+                return False
+            self._names.add(text)
+        return True
+
+    def _container_ports(self, spec: _Spec) -> tuple[ContainerPort, ...] | None:
+        host = spec.hostNetwork is True
+        sidecars = [item for item in spec.initContainers or () if item.restartPolicy == "Always"]
+        listed = [
+            (port.containerPort, port.protocol or "TCP", port.name or "", port.hostPort or 0)
+            for container in (*spec.containers, *sidecars)
+            for port in container.ports or ()
+        ]
+        key = (host, tuple(listed))
+        found = self._ports.get(key)
+        if found is None:
+            if not all(_clean_port(*port, host) for port in listed) or _repeats(spec):
+                return None
+            found = tuple(
+                ContainerPort(number=number, protocol=protocol, name=name, host_port=host_port or (number if host else 0))
+                for number, protocol, name, host_port in listed
+            )
+            if len(spec.containers) == 1:
+                self._ports[key] = found
+        return found
+
+    def _facts(
+        self, metadata: _Metadata, spec: _Spec, status: _Status, ports: tuple[ContainerPort, ...]
+    ) -> PodFacts:
+        owners = metadata.ownerReferences or ()
+        owner = next((item for item in owners if item.controller), owners[0] if owners else None)
+        phase = status.phase or ""
+        conditions = [(item.type or "", item.status or "") for item in status.conditions or ()]
+        return PodFacts(
+            namespace=self._shared(metadata.namespace or self._namespace),
+            name=metadata.name,
+            labels={self._shared(key): self._shared(value) for key, value in (metadata.labels or {}).items()},
+            owner=self._shared(Owner(kind=owner.kind or "Pod", name=owner.name or "")) if owner else None,
+            host_network=spec.hostNetwork is True,
+            addresses=_addresses(status.podIPs, status.podIP),
+            host_addresses=self._shared(_addresses(status.hostIPs, status.hostIP)),
+            node=self._shared(spec.nodeName or ""),
+            ports=ports,
+            service_account=self._shared(spec.serviceAccountName or spec.serviceAccount or "default"),
+            ready=is_ready(phase, conditions),
+            terminating=bool(metadata.deletionTimestamp),
+            finished=phase in {"Succeeded", "Failed"},
+            place=self._place,
+        )
+
+    def _shared(self, value: Any) -> Any:
+        return self._same.setdefault(value, value)
+
+
+def _addresses(several: list[_Ip] | None, single: str | None) -> tuple[str, ...]:
+    texts = [item.ip for item in several or () if item.ip]
+    if single:
+        texts.append(single)
+    return one_per_family(texts) if texts else ()
+
+
+def _clean_containers(spec: _Spec) -> bool:
+    seen: set[str] = set()
+    for container in (*spec.containers, *(spec.initContainers or ())):
+        if container.name in seen or names.dns_label(container.name) or not container.image.strip():
+            return False
+        seen.add(container.name)
+    return bool(spec.containers)
+
+
+def _clean_port(number: int, protocol: str, name: str, host_port: int, host: bool) -> bool:
+    return (
+        1 <= number <= 65535
+        and protocol in {"TCP", "UDP", "SCTP"}
+        and 0 <= host_port <= 65535
+        and not (host and host_port and host_port != number)
+        and not (name and names.port_name(name))
+    )
+
+
+def _repeats(spec: _Spec) -> bool:
+    """Return whether port names repeat in a container, or host ports in the pod: the slow path tells exactly."""
+    host_ports: list[int] = []
+    for container in spec.containers:
+        named = [port.name for port in container.ports or () if port.name]
+        if len(set(named)) < len(named):
+            return True
+        host_ports += [port.hostPort for port in container.ports or () if port.hostPort]
+    return len(set(host_ports)) < len(host_ports)

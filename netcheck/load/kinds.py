@@ -1,0 +1,266 @@
+"""The closed table of kinds: what netcheck does with each, and whether it lies in a namespace.
+
+`python -m netcheck.load.kinds` prints the table as Markdown; `docs/kinds.md` is that text (a test holds it).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+
+
+class Treatment(Enum):
+    """What loading does with the objects of a kind."""
+
+    POLICY = "modelled: NetworkPolicy"
+    POD = "modelled: a pod"
+    WORKLOAD = "modelled: its pods"
+    OBJECT = "modelled"
+    ROUTE = "read and validated; routes do not change L3/L4 verdicts"
+    HARMLESS = "harmless: changes no verdict"
+    OPAQUE = "not modelled: verdicts that it can change are unknown"
+    FILE = "not a cluster object: skipped"
+
+
+class NameRule(Enum):
+    """The syntax of `metadata.name`."""
+
+    SUBDOMAIN = "subdomain"
+    LABEL = "label"
+    SERVICE = "service"
+    SEGMENT = "segment"
+    ANY = "any"
+
+
+class Concerns(Enum):
+    """Which direction of which pods a policy that is not modelled may change."""
+
+    NOTHING = ""
+    BOTH = "ingress and egress"
+    INGRESS = "ingress"
+    EGRESS = "egress"
+    BY_RULES = "the directions of its rules"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A row of the table.
+
+    Attributes:
+        template: path to the pod template of a workload.
+        subject: how the pods that an opaque policy selects are named (see `opaque`), or empty: all in its scope.
+        effect: what an opaque kind may do, in words.
+        versions: those served by Kubernetes 1.30 to 1.36; empty: any.
+    """
+
+    group: str
+    kind: str
+    treatment: Treatment = Treatment.HARMLESS
+    namespaced: bool = True
+    name_rule: NameRule = NameRule.SUBDOMAIN
+    template: tuple[str, ...] = ()
+    subject: str = ""
+    concerns: Concerns = Concerns.NOTHING
+    effect: str = ""
+    versions: tuple[str, ...] = ()
+
+
+_T, _N = Treatment, NameRule
+_NET, _ADMIN = "networking.k8s.io", "policy.networking.k8s.io"
+_SPEC_TEMPLATE = ("spec", "template")
+
+
+def _workload(group: str, kind: str, *template: str, versions: tuple[str, ...] = ("v1",)) -> Kind:
+    path = template or _SPEC_TEMPLATE
+    return Kind(group=group, kind=kind, treatment=_T.WORKLOAD, template=path, versions=versions)
+
+
+def _opaque(
+    group: str, kind: str, effect: str, *, concerns: Concerns = Concerns.BOTH, subject: str = "", namespaced: bool = True
+) -> Kind:
+    return Kind(
+        group=group, kind=kind, treatment=_T.OPAQUE, namespaced=namespaced, subject=subject, concerns=concerns, effect=effect
+    )
+
+
+def _route(group: str, *kinds: str, versions: tuple[str, ...] = ()) -> list[Kind]:
+    cluster = {"GatewayClass", "IngressClass"}
+    return [
+        Kind(group=group, kind=kind, treatment=_T.ROUTE, namespaced=kind not in cluster, versions=versions) for kind in kinds
+    ]
+
+
+def _harmless(group: str, kinds: str, *, namespaced: bool = True, name_rule: NameRule = _N.SUBDOMAIN) -> list[Kind]:
+    return [Kind(group=group, kind=kind, namespaced=namespaced, name_rule=name_rule) for kind in kinds.split()]
+
+
+_ADMIN_EFFECT = "may allow or deny before or after NetworkPolicy (ADM-3)"
+_CALICO_EFFECT = "may allow or deny by tier and order (CAL-2)"
+_CILIUM_EFFECT = "may isolate, allow or deny (CIL-1)"
+_ANTREA_EFFECT = "may allow or deny by tier and priority (ANT-1)"
+_CALICO_GROUPS = ("projectcalico.org", "crd.projectcalico.org")
+
+KINDS: tuple[Kind, ...] = (
+    Kind(group=_NET, kind="NetworkPolicy", treatment=_T.POLICY, versions=("v1",)),
+    Kind(group="", kind="Pod", treatment=_T.POD, versions=("v1",)),
+    _workload("apps", "Deployment"),
+    _workload("apps", "StatefulSet"),
+    _workload("apps", "DaemonSet"),
+    _workload("apps", "ReplicaSet"),
+    _workload("", "ReplicationController"),
+    _workload("batch", "Job"),
+    _workload("batch", "CronJob", "spec", "jobTemplate", "spec", "template"),
+    _workload("argoproj.io", "Rollout", versions=()),
+    _workload("apps.openshift.io", "DeploymentConfig", versions=()),
+    _workload("kubevirt.io", "VirtualMachine", versions=()),
+    Kind(group="", kind="Namespace", treatment=_T.OBJECT, namespaced=False, name_rule=_N.LABEL, versions=("v1",)),
+    Kind(group="", kind="Node", treatment=_T.OBJECT, namespaced=False, versions=("v1",)),
+    Kind(group="", kind="Service", treatment=_T.OBJECT, name_rule=_N.SERVICE, versions=("v1",)),
+    Kind(group="", kind="Endpoints", treatment=_T.OBJECT, versions=("v1",)),
+    Kind(group="discovery.k8s.io", kind="EndpointSlice", treatment=_T.OBJECT, versions=("v1",)),
+    Kind(group="autoscaling", kind="HorizontalPodAutoscaler", treatment=_T.OBJECT, versions=("v1", "v2")),
+    *_route(_NET, "Ingress", "IngressClass", versions=("v1",)),
+    *_route(
+        "gateway.networking.k8s.io", "GatewayClass", "Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute",
+        "ReferenceGrant", "BackendTLSPolicy", "ListenerSet",
+    ),
+    *_route("gateway.networking.x-k8s.io", "XListenerSet", "XBackendTrafficPolicy", "XMesh"),
+    *_route("route.openshift.io", "Route"),
+    *_route(
+        "networking.istio.io", "VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "WorkloadEntry",
+        "WorkloadGroup", "EnvoyFilter", "ProxyConfig",
+    ),
+    *_route("policy.linkerd.io", "HTTPRoute", "EgressNetwork", "HTTPLocalRateLimitPolicy"),
+    *_route("linkerd.io", "ServiceProfile"),
+    _opaque(_ADMIN, "AdminNetworkPolicy", _ADMIN_EFFECT, subject="admin", concerns=Concerns.BY_RULES, namespaced=False),
+    _opaque(
+        _ADMIN, "BaselineAdminNetworkPolicy", _ADMIN_EFFECT, subject="admin", concerns=Concerns.BY_RULES, namespaced=False
+    ),
+    _opaque(_ADMIN, "ClusterNetworkPolicy", _ADMIN_EFFECT, subject="admin", concerns=Concerns.BY_RULES, namespaced=False),
+    _opaque("cilium.io", "CiliumNetworkPolicy", _CILIUM_EFFECT, subject="endpointSelector", concerns=Concerns.BY_RULES),
+    _opaque(
+        "cilium.io", "CiliumClusterwideNetworkPolicy", _CILIUM_EFFECT, subject="endpointSelector",
+        concerns=Concerns.BY_RULES, namespaced=False,
+    ),
+    *(
+        _opaque(group, kind, _CALICO_EFFECT, concerns=Concerns.BY_RULES, namespaced=kind == "NetworkPolicy")
+        for group in _CALICO_GROUPS
+        for kind in ("NetworkPolicy", "GlobalNetworkPolicy")
+    ),
+    _opaque("crd.antrea.io", "NetworkPolicy", _ANTREA_EFFECT, concerns=Concerns.BY_RULES),
+    _opaque("crd.antrea.io", "ClusterNetworkPolicy", _ANTREA_EFFECT, concerns=Concerns.BY_RULES, namespaced=False),
+    _opaque("k8s.ovn.org", "EgressFirewall", "may deny egress to addresses outside the cluster (OVN-2)",
+            concerns=Concerns.EGRESS),
+    _opaque("k8s.ovn.org", "UserDefinedNetwork", "isolates pods on a primary network of their own (OVN-6)", subject="udn"),
+    _opaque("k8s.ovn.org", "ClusterUserDefinedNetwork", "isolates pods on a primary network of their own (OVN-6)",
+            subject="udn", namespaced=False),
+    _opaque("security.istio.io", "AuthorizationPolicy", "may deny at the sidecar (IST)", subject="istio",
+            concerns=Concerns.INGRESS),
+    _opaque("security.istio.io", "PeerAuthentication", "STRICT refuses plain text (IST)", subject="strict",
+            concerns=Concerns.INGRESS),
+    _opaque("policy.linkerd.io", "Server", "may deny at the proxy (LKD)", subject="podSelector", concerns=Concerns.INGRESS),
+    _opaque("policy.linkerd.io", "ServerAuthorization", "may allow at the proxy (LKD)", concerns=Concerns.INGRESS),
+    _opaque("policy.linkerd.io", "AuthorizationPolicy", "may allow or deny at the proxy (LKD)", concerns=Concerns.INGRESS),
+    *_harmless("security.istio.io", "RequestAuthentication"),
+    *_harmless("policy.linkerd.io", "MeshTLSAuthentication NetworkAuthentication"),
+    *(
+        row
+        for group in _CALICO_GROUPS
+        for row in (
+            *_harmless(group, "NetworkSet StagedNetworkPolicy WorkloadEndpoint", name_rule=_N.ANY),
+            *_harmless(
+                group,
+                "GlobalNetworkSet Tier HostEndpoint Profile IPPool FelixConfiguration BGPConfiguration BGPPeer "
+                "ClusterInformation KubeControllersConfiguration StagedGlobalNetworkPolicy IPReservation Node",
+                namespaced=False, name_rule=_N.ANY,
+            ),
+        )
+    ),
+    *_harmless("cilium.io", "CiliumCIDRGroup CiliumNode CiliumIdentity", namespaced=False),
+    *_harmless("cilium.io", "CiliumEndpoint CiliumLocalRedirectPolicy"),
+    *_harmless("k8s.cni.cncf.io", "NetworkAttachmentDefinition MultiNetworkPolicy"),
+    *_harmless(
+        "", "ConfigMap Secret ServiceAccount PersistentVolumeClaim ResourceQuota LimitRange PodTemplate Event"
+    ),
+    *_harmless("", "PersistentVolume ComponentStatus", namespaced=False),
+    *_harmless("rbac.authorization.k8s.io", "Role RoleBinding", name_rule=_N.SEGMENT),
+    *_harmless("rbac.authorization.k8s.io", "ClusterRole ClusterRoleBinding", namespaced=False, name_rule=_N.SEGMENT),
+    *_harmless("apiextensions.k8s.io", "CustomResourceDefinition", namespaced=False),
+    *_harmless("apiregistration.k8s.io", "APIService", namespaced=False),
+    *_harmless(
+        "admissionregistration.k8s.io",
+        "ValidatingWebhookConfiguration MutatingWebhookConfiguration ValidatingAdmissionPolicy "
+        "ValidatingAdmissionPolicyBinding MutatingAdmissionPolicy MutatingAdmissionPolicyBinding",
+        namespaced=False,
+    ),
+    *_harmless("policy", "PodDisruptionBudget"),
+    *_harmless("policy", "PodSecurityPolicy", namespaced=False),
+    *_harmless("scheduling.k8s.io", "PriorityClass", namespaced=False),
+    *_harmless("storage.k8s.io", "StorageClass CSIDriver CSINode VolumeAttachment", namespaced=False),
+    *_harmless("node.k8s.io", "RuntimeClass", namespaced=False),
+    *_harmless("coordination.k8s.io", "Lease"),
+    *_harmless("apps", "ControllerRevision"),
+    *_harmless("certificates.k8s.io", "CertificateSigningRequest ClusterTrustBundle", namespaced=False, name_rule=_N.ANY),
+    *_harmless("flowcontrol.apiserver.k8s.io", "FlowSchema PriorityLevelConfiguration", namespaced=False),
+    *_harmless(_NET, "IPAddress ServiceCIDR", namespaced=False, name_rule=_N.ANY),
+    *(
+        Kind(group=group, kind=kind, treatment=_T.FILE)
+        for group, kind in (
+            ("kustomize.config.k8s.io", "Kustomization"), ("kustomize.config.k8s.io", "Component"),
+            ("config.kubernetes.io", "ResourceList"), ("kind.x-k8s.io", "Cluster"), ("", "Config"), ("v1", "Config"),
+            ("kubeadm.k8s.io", "ClusterConfiguration"), ("kubeadm.k8s.io", "InitConfiguration"),
+            ("kubeadm.k8s.io", "JoinConfiguration"), ("kubelet.config.k8s.io", "KubeletConfiguration"),
+            ("skaffold", "Config"), ("netcheck", "Config"),
+        )
+    ),
+)  # fmt: skip
+
+TABLE = MappingProxyType({(row.group, row.kind): row for row in KINDS})
+
+LEGACY_GROUPS = MappingProxyType(
+    {
+        ("extensions", "NetworkPolicy"): _NET,
+        ("extensions", "Ingress"): _NET,
+        ("extensions", "Deployment"): "apps",
+        ("extensions", "DaemonSet"): "apps",
+        ("extensions", "ReplicaSet"): "apps",
+        ("", "Route"): "route.openshift.io",
+        ("", "DeploymentConfig"): "apps.openshift.io",
+    }
+)
+"""Group and kind of removed APIs -> the group that has the kind now."""
+
+
+def split_version(api_version: str) -> tuple[str, str]:
+    """Return (group, version) of an `apiVersion`; the group of `v1` is empty."""
+    group, slash, version = api_version.rpartition("/")
+    return (group, version) if slash else ("", api_version)
+
+
+def find(group: str, kind: str) -> Kind | None:
+    """Return the row of a kind, removed API groups included, or None."""
+    return TABLE.get((LEGACY_GROUPS.get((group, kind), group), kind))
+
+
+def markdown() -> str:
+    """Return the table as the text of `docs/kinds.md`."""
+    lines = [
+        "# Kinds",
+        "",
+        "What netcheck does with each kind of object. A kind that is not in this table is harmless, unless it holds a",
+        "pod template: then a warning says how to configure it.",
+        "",
+        "| API group | kind | treatment | what it may change |",
+        "|---|---|---|---|",
+    ]
+    for row in sorted(KINDS, key=lambda row: (list(Treatment).index(row.treatment), row.group, row.kind)):
+        concerns = f"{row.effect}; {row.concerns.value}" if row.effect else ""
+        lines.append(f"| {row.group or 'core'} | {row.kind} | {row.treatment.value} | {concerns} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(markdown())

@@ -1,0 +1,236 @@
+"""Sources to `Loaded`: the one entry of this floor.
+
+Sources are overlaid in order; objects are validated one by one and then assembled to a `Cluster`.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from netcheck.errors import InputError, Place, Problem, Severity
+from netcheck.load import assemble
+from netcheck.load.admit import Admitted, Identity, admit
+from netcheck.load.documents import Broken, Note, Outcome, RawObject, Skipped, read
+from netcheck.load.fast_json import FastPod, is_large_json, read_large_json
+from netcheck.load.lost import Sketch, sketch
+from netcheck.load.sources import SourceFile, describe_search, files_of
+from netcheck.model.cluster import Loaded
+from netcheck.model.profile import Addressing, Profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadKind:
+    """A custom kind that makes pods, and the path to its pod template."""
+
+    api_group: str
+    kind: str
+    template_path: tuple[str, ...] = ("spec", "template")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOptions:
+    """How to load.
+
+    Attributes:
+        namespace: of objects that name none.
+        whole: whether the input is all there is.
+        namespace_labels: labels of namespaces that no file defines.
+        workload_kinds: custom kinds that make pods.
+        stdin: what `-` reads.
+        progress: called with the name of each file before it is read.
+    """
+
+    namespace: str = "default"
+    profile: Profile = Profile()
+    addressing: Addressing = Addressing()
+    whole: bool = False
+    namespace_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    workload_kinds: tuple[WorkloadKind, ...] = ()
+    stdin: BinaryIO | None = None
+    progress: Callable[[str], None] | None = None
+
+
+class _Loading:
+    """One run: the objects of each source overlay those of the sources before it."""
+
+    def __init__(self, options: LoadOptions) -> None:
+        self.options = options
+        self.items: dict[Identity, Admitted | FastPod] = {}
+        self.problems: list[Problem] = []
+        self.lost: list[tuple[Sketch, Problem]] = []
+        self.skipped = 0
+        self.anything_lost = False
+        self.files = 0
+        self._templates = {(kind.api_group, kind.kind): kind.template_path for kind in options.workload_kinds}
+        self._charts: dict[str, int] = {}
+        self._generated = 0
+
+    def source(self, files: Iterable[SourceFile]) -> None:
+        """Read one source and lay its objects over those read before."""
+        found: dict[Identity, Admitted | FastPod] = {}
+        for file in files:
+            self.files += 1
+            if self.options.progress is not None:
+                self.options.progress(file.name)
+            self._file(file, found)
+        self.items.update(found)
+
+    def _file(self, file: SourceFile, found: dict[Identity, Admitted | FastPod]) -> None:
+        try:
+            data = file.read()
+        except OSError as error:
+            message = f"cannot be read: {(error.strerror or 'unknown reason').lower()}"
+            self._problem(Problem(severity=Severity.ERROR, message=message, place=Place(file.name)))
+            return
+        large = is_large_json(data)
+        outcomes = read_large_json(data, file.name, self.options.namespace) if large else read(data, file.name)
+        broken: list[Broken] = []
+        for outcome in outcomes:
+            if isinstance(outcome, FastPod):
+                self._add(outcome.identity, outcome, found)
+            elif isinstance(outcome, Broken):
+                broken.append(outcome)
+            else:
+                self._outcome(outcome, found)
+        if broken:
+            self._broken(file, broken)
+
+    def _outcome(self, outcome: Outcome, found: dict[Identity, Admitted | FastPod]) -> None:
+        if isinstance(outcome, Skipped):
+            self.skipped += 1
+        elif isinstance(outcome, Note):
+            self.problems.append(outcome.problem)
+        elif isinstance(outcome, RawObject):
+            item = admit(outcome, self.options.namespace, self._templates)
+            if item is None:
+                self.skipped += 1
+                return
+            identity = item.identity
+            if item.generated:  # WL-5: never one object twice
+                self._generated += 1
+                identity = (*identity[:3], f"{identity[3]}\0{self._generated}")
+            self._add(identity, item, found)
+
+    def _add(self, identity: Identity, item: Admitted | FastPod, found: dict[Identity, Admitted | FastPod]) -> None:
+        before = found.get(identity)
+        if before is not None:
+            self._twice(before, item)
+        found[identity] = item
+
+    def _twice(self, before: Admitted | FastPod, item: Admitted | FastPod) -> None:
+        """Record that one source defines an object twice; the last one wins (SEMANTICS LIVE-15)."""
+        same = before.value == item.value
+        self.problems.append(
+            Problem(
+                severity=Severity.WARNING if same else Severity.ERROR,
+                message=f"defined twice{', alike' if same else ''}: first at {before.place}; the last one counts",
+                hint="delete one of the two",
+                place=item.place,
+                object=item.label,
+            )
+        )
+
+    def _problem(self, problem: Problem) -> None:
+        self.anything_lost = True
+        self.problems.append(problem)
+
+    def _broken(self, file: SourceFile, broken: list[Broken]) -> None:
+        templates = [item for item in broken if "{{" in item.text]
+        for item in broken:
+            if item not in templates:
+                self._problem(item.problem)
+            self._lose(item)
+        if templates and file.chart:
+            self.anything_lost = True
+            self._charts[file.chart] = self._charts.get(file.chart, 0) + 1
+        elif templates:
+            self._problem(
+                Problem(
+                    severity=Severity.ERROR,
+                    message="unrendered template: it holds `{{` and is not YAML",
+                    hint="render it first, e.g. with `helm template`, and analyse the output",
+                    place=templates[0].problem.place,
+                )
+            )
+
+    def _lose(self, item: Broken) -> None:
+        found = sketch(item.text, self.options.namespace)
+        if found is not None and found.namespace is not None:
+            self.lost.append((found, item.problem))
+
+    def finish(self, sources: Sequence[str]) -> Loaded:
+        """Assemble what was read.
+
+        Raises:
+            InputError: there is no Kubernetes object.
+        """
+        for chart, count in sorted(self._charts.items()):
+            self.problems.append(
+                Problem(
+                    severity=Severity.ERROR,
+                    message=f"chart with {count} unrendered template{'s' if count > 1 else ''}, which cannot be read as YAML",
+                    hint=f"render it: `helm template {chart} | netcheck ... -`, or pass --helm",
+                    place=Place(f"{chart}/Chart.yaml"),
+                )
+            )
+        if not self.items:
+            raise InputError(self._nothing(sources), tuple(sorted(self.problems, key=lambda item: item.sort_key)))
+        return assemble.assemble(
+            assemble.Parts(
+                items=list(self.items.values()),
+                problems=self.problems,
+                lost=self.lost,
+                skipped=self.skipped,
+                anything_lost=self.anything_lost,
+                namespace_labels=self.options.namespace_labels,
+                profile=self.options.profile,
+                addressing=self.options.addressing,
+                whole=self.options.whole,
+            )
+        )
+
+    def _nothing(self, sources: Sequence[str]) -> str:
+        looked = describe_search(sources)
+        if not self.files:
+            return f"no *.yaml, *.yml or *.json file in {looked}"
+        files = "1 file" if self.files == 1 else f"{self.files} files"
+        first = next((f": {problem}" for problem in self.problems if problem.severity is Severity.ERROR), "")
+        return f"no Kubernetes object (a document with `apiVersion` and `kind`) in {looked}: {files} read{first}"
+
+
+def load(sources: Sequence[str], options: LoadOptions | None = None) -> Loaded:
+    """Load sources, each overlaying those before it.
+
+    Raises:
+        InputError: a source is missing, or nothing in them is a Kubernetes object.
+        UsageError: a source is of a kind that is not supported.
+    """
+    options = options or LoadOptions()
+    if not sources:
+        raise InputError("no source: name a file, a directory, `-`, or `git:REV[:PATH]`")
+    return _collected(lambda run: [run.source(files_of(source, options.stdin)) for source in sources], options, sources)
+
+
+def load_text(text: str, name: str = "input.yaml", options: LoadOptions | None = None) -> Loaded:
+    """Load one text as if it were the file `name`.
+
+    Raises:
+        InputError: nothing in it is a Kubernetes object.
+    """
+    file = SourceFile(name, lambda: text.encode(errors="surrogatepass"))
+    return _collected(lambda run: run.source([file]), options or LoadOptions(), [name])
+
+
+def _collected(fill: Callable[[_Loading], object], options: LoadOptions, sources: Sequence[str]) -> Loaded:
+    run = _Loading(options)
+    enabled = gc.isenabled()
+    gc.disable()  # nothing here makes cycles, and collecting costs a third of the time
+    try:
+        fill(run)
+        return run.finish(sources)
+    finally:
+        if enabled:
+            gc.enable()

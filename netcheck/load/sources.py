@@ -1,0 +1,171 @@
+"""What the user names as sources: files, directories, stdin and git revisions, as an ordered list of files.
+
+Directories are walked in sorted order; hidden, git-ignored and node_modules folders are not entered.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from netcheck.errors import InputError, UsageError
+
+SUFFIXES = (".yaml", ".yml", ".json")
+_NOT_YET = "live clusters and snapshots are not supported yet"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file to read: `chart` is the chart in whose `templates/` folder it lies, or empty."""
+
+    name: str
+    read: Callable[[], bytes]
+    chart: str = ""
+
+
+def files_of(source: str, stdin: BinaryIO | None) -> Iterator[SourceFile]:
+    """Yield the files of one source.
+
+    Raises:
+        UsageError: the source is of a kind that is not supported.
+        InputError: the source does not exist.
+    """
+    if source == "-":
+        if stdin is None:
+            raise UsageError("`-` reads stdin, which is not available here")
+        yield SourceFile("<stdin>", stdin.read)
+    elif source == "cluster:" or source.startswith("cluster:") or source.endswith(".json.gz"):
+        raise UsageError(f"`{source}`: {_NOT_YET}")
+    elif source.startswith("git:"):
+        from netcheck.load.git import files_of_revision  # noqa: PLC0415 - starts a process
+
+        yield from files_of_revision(source)
+    else:
+        yield from _files_of_path(source)
+
+
+def _files_of_path(source: str) -> Iterator[SourceFile]:
+    path = Path(source)
+    if path.is_dir():
+        yield from _Walk(source).files()
+    elif path.exists():
+        yield SourceFile(source, path.read_bytes)
+    else:
+        raise InputError(f"`{source}` does not exist: expected a file, a directory, `-`, or `git:REV[:PATH]`")
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether a folder or file of this name is passed over."""
+    return name.startswith(".") or name == "node_modules"
+
+
+class _Walk:
+    """One walk through a directory."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._seen: set[str] = set()
+        self._ignores = _Ignores(source)
+
+    def files(self) -> Iterator[SourceFile]:
+        """Yield the files in sorted order."""
+        yield from self._enter(self._source, "")
+
+    def _enter(self, folder: str, chart: str) -> Iterator[SourceFile]:
+        real = os.path.realpath(folder)
+        if real in self._seen:
+            return
+        self._seen.add(real)
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError:
+            return
+        names = {entry.name for entry in entries}
+        if ".gitignore" in names:
+            self._ignores.add(folder)
+        for entry in entries:
+            if is_hidden(entry.name):
+                continue
+            path = entry.name if folder == "." else os.path.join(folder, entry.name)  # noqa: PTH118 - as given
+            if _is_dir(entry):
+                if not self._ignores.ignored(path, folder=True):
+                    inner = folder if entry.name == "templates" and "Chart.yaml" in names else chart
+                    yield from self._enter(path, inner)
+            elif entry.name.endswith(SUFFIXES) and _is_file(entry) and not self._ignores.ignored(path, folder=False):
+                yield SourceFile(path, Path(path).read_bytes, chart)
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
+class _Ignores:
+    """The .gitignore files that govern a directory: those above it up to the repository, and those inside."""
+
+    def __init__(self, source: str) -> None:
+        self._specs: list[tuple[str, Any]] = []
+        top = Path(source).resolve()
+        above: list[Path] = []
+        for folder in (top, *top.parents):
+            if folder != top:
+                above.append(folder)
+            if (folder / ".git").exists():
+                for parent in reversed(above):
+                    if (parent / ".gitignore").is_file():
+                        self.add(str(parent))
+                break
+
+    def add(self, folder: str) -> None:
+        """Take the .gitignore of a folder into account."""
+        import pathspec  # noqa: PLC0415 - only where a .gitignore is
+
+        try:
+            lines = Path(folder, ".gitignore").read_text(encoding="utf-8", errors="replace").splitlines()
+            spec = pathspec.GitIgnoreSpec.from_lines(lines)
+        except (OSError, ValueError):
+            return
+        self._specs.append((os.path.abspath(folder), spec))  # noqa: PTH100 - must not resolve links
+
+    def ignored(self, path: str, *, folder: bool) -> bool:
+        """Return whether git ignores a path; the .gitignore deepest down that says something decides."""
+        if not self._specs:
+            return False
+        absolute = os.path.abspath(path)  # noqa: PTH100 - must not resolve links
+        for base, spec in reversed(self._specs):
+            if absolute.startswith(base + os.sep):
+                relative = absolute[len(base) + 1 :].replace(os.sep, "/") + ("/" if folder else "")
+                found = spec.check_file(relative).include
+                if found is not None:
+                    return bool(found)
+        return False
+
+
+def describe_search(sources: Sequence[str]) -> str:
+    """Return what was looked for, for the message that nothing was found."""
+    return ", ".join(f"`{source}`" for source in sources)
+
+
+def wanted(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield (path, chart) of those slash-separated paths that a walk would read, in sorted order."""
+    every = sorted(paths, key=lambda path: path.split("/"))
+    charts = {path.rpartition("/")[0] for path in every if path.rpartition("/")[2] == "Chart.yaml"}
+    for path in every:
+        parts = path.split("/")
+        if not path.endswith(SUFFIXES) or any(is_hidden(part) for part in parts):
+            continue
+        above = ["/".join(parts[:depth]) for depth in range(len(parts) - 1)]
+        inside = [folder for depth, folder in enumerate(above) if folder in charts and parts[depth] == "templates"]
+        yield path, inside[-1] if inside else ""
