@@ -116,6 +116,13 @@ def test_one_except_stands_for_many_cidrs():
     assert describe(without) == "10.0.0.0/8 except 10.1.0.0/16"
 
 
+def test_the_shorter_form_is_taken_and_at_equal_length_the_list():
+    three = IPSet.of_cidrs("10.0.0.0/24") - IPSet.of_cidrs("10.0.0.32/27")
+    two = IPSet.of_cidrs("10.0.0.0/24") - IPSet.of_cidrs("10.0.0.64/26")
+    assert describe(three) == "10.0.0.0/24 except 10.0.0.32/27"
+    assert describe(two) == "10.0.0.0/26, 10.0.0.128/25"
+
+
 def test_what_is_excepted_of_one_family_cannot_be_read_as_excepting_the_other():
     mixed = IPSet.of_cidrs("10.0.0.0/8", "fd00::/8") - IPSet.of_cidrs("10.1.0.0/16")
     assert describe(mixed) == "10.0.0.0/8 except 10.1.0.0/16; fd00::/8"

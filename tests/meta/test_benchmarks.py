@@ -60,6 +60,17 @@ def test_adversarial_policies_isolate_both_directions_with_ports_of_their_own():
     assert len(ports) > 380
 
 
+@pytest.mark.parametrize("form", ["json", "yaml", "files"])
+@pytest.mark.parametrize("shape", sorted(generate.SHAPES))
+def test_the_loader_accepts_all_that_is_generated(tmp_path, form, shape):
+    loader = pytest.importorskip("netcheck.load.loader")
+    generate.generate(tmp_path, pods=200, policies=60, form=form, shape=shape)
+    loaded = loader.load([str(tmp_path)])
+    assert not loaded.problems, [str(problem) for problem in loaded.problems[:3]]
+    assert loaded.counts["NetworkPolicy"] == len(loaded.cluster.policies) == 60
+    assert (loaded.counts.get("Pod", 0) == 200) == (form == "json")
+
+
 @pytest.mark.parametrize(
     ("program", "outcome"),
     [

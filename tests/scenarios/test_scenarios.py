@@ -57,11 +57,14 @@ def with_options(cluster, options):
 
 
 @cache
-def cluster_of(name):
+def loaded(name):
     loader = pytest.importorskip("netcheck.load.loader")
-    story = expected(name)
-    sources = [str((FOLDER / name / source).resolve()) for source in story.get("sources", ["cluster.yaml"])]
-    return with_options(loader.load(sources, loader.LoadOptions()).cluster, story["options"])
+    sources = expected(name).get("sources", ["cluster.yaml"])
+    return loader.load([str((FOLDER / name / source).resolve()) for source in sources], loader.LoadOptions())
+
+
+def cluster_of(name):
+    return with_options(loaded(name).cluster, expected(name)["options"])
 
 
 def end_of(cluster, text):
@@ -103,6 +106,11 @@ def test_there_are_enough_stories_and_every_verdict_is_told():
     verdicts = [flow["verdict"] for name in NAMES for flow in expected(name)["flows"]]
     assert len(NAMES) >= 25
     assert min(verdicts.count(verdict.value) for verdict in Verdict) >= 10
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_scenario_loads_without_a_problem_unless_it_is_about_one(name):
+    assert bool(loaded(name).problems) == name.startswith("a-refused")
 
 
 @pytest.mark.parametrize(("name", "flow"), FLOWS)
