@@ -16,6 +16,7 @@ from netcheck.load.check_common import mapping
 from netcheck.load.fast_json import FastPod
 from netcheck.load.kinds import Treatment, find
 from netcheck.load.lost import Sketch
+from netcheck.load.readable import is_readable
 from netcheck.load.opaque import opaque_policies
 from netcheck.load.workloads import Pods, group, label_gaps
 from netcheck.model.cluster import Cluster, Loaded, LostEndpoint, NotModelled
@@ -68,11 +69,11 @@ class _Sorted:
             self.pods.pods.append(item.facts)
             return
         self.problems.extend(item.problems)
-        if item.refused:
-            self.anything_lost = True
+        self.anything_lost |= item.refused
+        if item.refused and not is_readable(item):
             self._refused(item)
-            return
-        self._accepted(item)
+        else:
+            self._accepted(item)
 
     def _accepted(self, item: Admitted) -> None:
         treatment = item.row.treatment if item.row is not None else Treatment.HARMLESS
@@ -125,9 +126,7 @@ class _Sorted:
         elif treatment is Treatment.OPAQUE:
             self._not_modelled(item, opaque_policies(item))
         elif item.template or treatment is Treatment.POD:
-            self.lost.append(
-                LostEndpoint(namespace=item.namespace, kind=item.kind, name=item.name, place=item.place)
-            )
+            self.lost.append(LostEndpoint(namespace=item.namespace, kind=item.kind, name=item.name, place=item.place))
         elif item.kind == "Namespace":
             self.inhabited.add(item.name)
 
@@ -210,6 +209,6 @@ def _without_slices(found: _Sorted) -> list[EndpointSlice]:
 
 
 def _by_name(items: Iterable[Any]) -> tuple[Any, ...]:
-    return tuple(sorted(items, key=lambda item: (getattr(item, "namespace", "") or "", item.name, getattr(item, "kind", ""))))
-
-
+    return tuple(
+        sorted(items, key=lambda item: (getattr(item, "namespace", "") or "", item.name, getattr(item, "kind", "")))
+    )

@@ -46,7 +46,9 @@ def faults(report: Report, path: Path, value: str, found: Faults, hint: str = ""
 def unsupported(report: Report, path: Path, value: Any, supported: Iterable[str]) -> None:
     """Record a value that is not among those supported."""
     options = list(supported)
-    hint = next((f"write `{option}`: case counts" for option in options if option.lower() == text(value).strip().lower()), "")
+    hint = next(
+        (f"write `{option}`: case counts" for option in options if option.lower() == text(value).strip().lower()), ""
+    )
     listed = ", ".join(f"`{option}`" for option in options)
     report.error(path, f"unsupported value `{text(value)[:80]}`: supported values: {listed}", hint)
 

@@ -217,7 +217,9 @@ def _check_families(report: Report, spec: dict[str, Any]) -> None:
         parsed = parse_address(text(address))
         if parsed and family in {"IPv4", "IPv6"} and family != f"IPv{parsed.version}":
             at = ("spec", "clusterIPs" if spec.get("clusterIPs") else "clusterIP", index)
-            report.error(at, f"invalid value `{address}`: expected an {family} value as indicated by `ipFamilies[{index}]`")
+            report.error(
+                at, f"invalid value `{address}`: expected an {family} value as indicated by `ipFamilies[{index}]`"
+            )
 
 
 def _check_load_balancer_fields(report: Report, spec: dict[str, Any], kind: str) -> None:

@@ -72,7 +72,9 @@ def decode(data: bytes) -> str:
 def read(data: bytes, file: str) -> Iterator[Outcome]:
     """Yield what the bytes of one file hold."""
     if len(data) > MOST_YAML_BYTES:
-        yield _broken(file, f"the file is larger than {MOST_YAML_BYTES >> 20} MiB", "", "write it as JSON: `kubectl get -o json`")
+        yield _broken(
+            file, f"the file is larger than {MOST_YAML_BYTES >> 20} MiB", "", "write it as JSON: `kubectl get -o json`"
+        )
         return
     if b"\0" in data[:4096] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         yield _if_object(file, data, "holds NUL bytes: it is not text")

@@ -97,5 +97,3 @@ def _whole(value: Any, file: str) -> Iterator[Outcome]:
                 yield Skipped()
         return
     yield RawObject(value, file, 0, "")
-
-

@@ -38,8 +38,6 @@ class _Port(Struct, gc=False):
     hostPort: int | None = None  # noqa: N815
 
 
-
-
 class _Container(Struct, gc=False):
     name: str
     image: str
@@ -164,16 +162,16 @@ class Taker:
             if not all(_clean_port(*port, host) for port in listed) or _repeats(spec):
                 return None
             found = tuple(
-                ContainerPort(number=number, protocol=protocol, name=name, host_port=host_port or (number if host else 0))
+                ContainerPort(
+                    number=number, protocol=protocol, name=name, host_port=host_port or (number if host else 0)
+                )
                 for number, protocol, name, host_port in listed
             )
             if len(spec.containers) == 1:
                 self._ports[key] = found
         return found
 
-    def _facts(
-        self, metadata: _Metadata, spec: _Spec, status: _Status, ports: tuple[ContainerPort, ...]
-    ) -> PodFacts:
+    def _facts(self, metadata: _Metadata, spec: _Spec, status: _Status, ports: tuple[ContainerPort, ...]) -> PodFacts:
         owners = metadata.ownerReferences or ()
         owner = next((item for item in owners if item.controller), owners[0] if owners else None)
         phase = status.phase or ""

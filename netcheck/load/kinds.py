@@ -77,17 +77,30 @@ def _workload(group: str, kind: str, *template: str, versions: tuple[str, ...] =
 
 
 def _opaque(
-    group: str, kind: str, effect: str, *, concerns: Concerns = Concerns.BOTH, subject: str = "", namespaced: bool = True
+    group: str,
+    kind: str,
+    effect: str,
+    *,
+    concerns: Concerns = Concerns.BOTH,
+    subject: str = "",
+    namespaced: bool = True,
 ) -> Kind:
     return Kind(
-        group=group, kind=kind, treatment=_T.OPAQUE, namespaced=namespaced, subject=subject, concerns=concerns, effect=effect
+        group=group,
+        kind=kind,
+        treatment=_T.OPAQUE,
+        namespaced=namespaced,
+        subject=subject,
+        concerns=concerns,
+        effect=effect,
     )
 
 
 def _route(group: str, *kinds: str, versions: tuple[str, ...] = ()) -> list[Kind]:
     cluster = {"GatewayClass", "IngressClass"}
     return [
-        Kind(group=group, kind=kind, treatment=_T.ROUTE, namespaced=kind not in cluster, versions=versions) for kind in kinds
+        Kind(group=group, kind=kind, treatment=_T.ROUTE, namespaced=kind not in cluster, versions=versions)
+        for kind in kinds
     ]
 
 

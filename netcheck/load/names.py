@@ -29,7 +29,9 @@ _SUBDOMAIN_TEXT = (
     "and must start and end with an alphanumeric character"
 )
 _WILDCARD_TEXT = "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain"
-_NAME_PART = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
+_NAME_PART = (
+    "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
+)
 _LONGEST_CACHED = 300
 
 Faults = tuple[str, ...]

@@ -88,9 +88,7 @@ def selector(value: Any) -> LabelSelector | None:
 
 def _rule_directions(spec: dict[str, Any], *more: str) -> tuple[Direction, ...]:
     return tuple(
-        direction
-        for direction in BOTH
-        if any(spec.get(direction.value.lower() + suffix) for suffix in ("", *more))
+        direction for direction in BOTH if any(spec.get(direction.value.lower() + suffix) for suffix in ("", *more))
     )
 
 

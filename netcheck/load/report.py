@@ -11,7 +11,7 @@ from netcheck.load.tree import Path, place_of, shown
 class Report:
     """The problems of one object so far."""
 
-    __slots__ = ("_problems", "error_paths", "file", "first_line", "name", "refused", "root", "text")
+    __slots__ = ("_problems", "error_paths", "file", "first_line", "misread", "name", "refused", "root", "text")
 
     def __init__(self, root: Any, file: str, first_line: int, name: str, text: str = "") -> None:
         self.root = root
@@ -21,6 +21,7 @@ class Report:
         self.text = text
         self.refused = False
         self.error_paths: list[Path] = []
+        self.misread: list[Path] = []
         self._problems: list[Problem] = []
 
     def error(self, path: Path, message: str, hint: str = "") -> None:
@@ -28,6 +29,11 @@ class Report:
         self.refused = True
         self.error_paths.append(path)
         self._add(Severity.ERROR, path, message, hint)
+
+    def misfit(self, path: Path, message: str, hint: str = "") -> None:
+        """Record that the field at `path` does not have the type that the API server decodes."""
+        self.misread.append(path)
+        self.error(path, message, hint)
 
     def blemish(self, path: Path, message: str, hint: str = "", *, error: bool = False, of_key: bool = False) -> None:
         """Record what does not make the API server refuse the object (an error only where it misleads)."""
@@ -47,6 +53,10 @@ class Report:
     def place(self, path: Path = (), *, of_key: bool = False) -> Place:
         """Return where the field at `path` was written."""
         return place_of(self.root, path, self.file, self.first_line, of_key=of_key)
+
+    def errs_only_in(self, *path: str | int) -> bool:
+        """Return whether every error lies in the field at `path`, and none is of its type."""
+        return not self.misread and all(found[: len(path)] == path for found in self.error_paths)
 
     def errs_in(self, *path: str | int) -> bool:
         """Return whether an error lies in the field at `path`, or on the way to it."""

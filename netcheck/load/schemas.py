@@ -116,9 +116,7 @@ _SERVICE = struct(
     internalTrafficPolicy=_S, trafficDistribution=_S,
 )  # fmt: skip
 
-_OBJECT_REFERENCE = struct(
-    kind=_S, namespace=_S, name=_S, uid=_S, apiVersion=_S, resourceVersion=_S, fieldPath=_S
-)
+_OBJECT_REFERENCE = struct(kind=_S, namespace=_S, name=_S, uid=_S, apiVersion=_S, resourceVersion=_S, fieldPath=_S)
 _SLICE_ENDPOINT = struct(
     addresses=_STRINGS, conditions=struct(ready=_B, serving=_B, terminating=_B), hostname=_S,
     targetRef=_OBJECT_REFERENCE, deprecatedTopology=_LABELS, nodeName=_S, zone=_S, hints=_A,

@@ -117,7 +117,7 @@ class ShapeCheck:
             hint = "write a list: start each item with `- `"
         elif shape in (Scalar.INT32, Scalar.INT64) and isinstance(value, str) and value.isdecimal():
             hint = f"write it without quotes: `{value}`"
-        self._report.error(path, f"must be {wanted}, but is {describe(value)}", hint)
+        self._report.misfit(path, f"must be {wanted}, but is {describe(value)}", hint)
 
     def _unknown(self, key: str, shape: Struct, path: Path) -> None:
         import difflib  # noqa: PLC0415 - only for a hint
@@ -126,7 +126,11 @@ class ShapeCheck:
         close = same or difflib.get_close_matches(key, shape.fields, n=1, cutoff=0.6)
         hint = f"did you mean `{close[0]}`?" if close else ""
         self._report.blemish(
-            (*path, key), "unknown field, which the API server drops or refuses", hint, error=self._strict_error, of_key=True
+            (*path, key),
+            "unknown field, which the API server drops or refuses",
+            hint,
+            error=self._strict_error,
+            of_key=True,
         )
 
 

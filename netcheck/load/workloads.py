@@ -121,7 +121,9 @@ class _Grouping:
         addresses = facts.addresses
         if facts.host_network and not addresses:
             addresses = facts.host_addresses or one_per_family(list(node_addresses))
-        node_address = facts.host_addresses[0] if facts.host_addresses else (node_addresses[0] if node_addresses else "")
+        node_address = (
+            facts.host_addresses[0] if facts.host_addresses else (node_addresses[0] if node_addresses else "")
+        )
         return Pod(
             namespace=facts.namespace,
             name=facts.name,
@@ -203,5 +205,3 @@ def label_gaps(pods: Iterable[Pod], keys: frozenset[str]) -> list[Problem]:
         )
         for identity, (pod, found) in sorted(differing.items())
     ]
-
-
