@@ -16,8 +16,8 @@ from netcheck.load.check_common import mapping
 from netcheck.load.fast_json import FastPod
 from netcheck.load.kinds import Treatment, find
 from netcheck.load.lost import Sketch
-from netcheck.load.readable import is_readable
 from netcheck.load.opaque import opaque_policies
+from netcheck.load.readable import is_readable
 from netcheck.load.workloads import Pods, group, label_gaps
 from netcheck.model.cluster import Cluster, Loaded, LostEndpoint, NotModelled
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, EndpointSlice, Namespace, Node, Service

@@ -111,7 +111,7 @@ def _selector(report: Report, value: Any, path: Path) -> None:
     check_selector(report, value, path)
 
 
-def _rules(
+def _rules(  # noqa: PLR0917 - one row of the CRD per argument
     report: Report, spec: dict[str, Any], actions: tuple[str, ...], ingress: set[str], egress: set[str], ports: Any
 ) -> None:
     for direction, peers, known in (("ingress", "from", ingress), ("egress", "to", egress)):
@@ -123,7 +123,7 @@ def _rules(
             ports(report, mapping(rule), ("spec", direction, index), peers)
 
 
-def _rule(
+def _rule(  # noqa: PLR0917
     report: Report, rule: dict[str, Any], path: Path, peers: str, known: set[str], actions: tuple[str, ...]
 ) -> None:
     if rule.get("action") is None:

@@ -56,7 +56,7 @@ Outcome = RawObject | Broken | Skipped | Note
 
 
 def decode(data: bytes) -> str:
-    """Return the text of a file, without its byte order mark and with `\\n` line ends.
+    """Return the text of a file, without its byte order mark and with plain line ends.
 
     Raises:
         ValueError: the bytes are not text.
@@ -100,7 +100,9 @@ def looks_like_object(text: str) -> bool:
     return _LOOKS_LIKE_OBJECT.match(text) is not None
 
 
-def _broken(file: str, message: str, text: str, hint: str = "", line: int = 0, column: int = 0) -> Broken:
+def _broken(  # noqa: PLR0917
+    file: str, message: str, text: str, hint: str = "", line: int = 0, column: int = 0
+) -> Broken:
     place = Place(file, line, column)
     return Broken(Problem(severity=Severity.ERROR, message=message, hint=hint, place=place), text)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import msgspec
 
 from netcheck.errors import Place
 from netcheck.load import names
-from netcheck.load.build_pod import Owner, PodFacts, is_ready, one_per_family
+from netcheck.load.build_pod import Owner, PodFacts, one_per_family
 from netcheck.model.objects import ContainerPort
 
 Struct = msgspec.Struct
@@ -80,6 +81,9 @@ class _Pod(Struct, gc=False):
     status: _Status | None = None
 
 
+_Clean = tuple[dict[str, str], tuple[ContainerPort, ...]]
+
+
 class _List(Struct, gc=False):
     apiVersion: str  # noqa: N815
     kind: str
@@ -106,8 +110,10 @@ class Taker:
         self._namespace = namespace
         self._labels: set[tuple[str, str]] = set()
         self._names: set[str] = set()
+        self._label_sets: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
         self._ports: dict[Any, tuple[ContainerPort, ...]] = {}
         self._same: dict[Any, Any] = {}
+        self._hosts: dict[Any, tuple[str, ...]] = {}
 
     def pod(self, raw: Any, list_kind: str) -> PodFacts | None:
         """Return the facts of a clean pod, or None."""
@@ -122,24 +128,38 @@ class Taker:
         if not self._clean_metadata(metadata) or not _clean_containers(spec):
             return None
         ports = self._container_ports(spec)
-        if ports is None:
+        labels = self._clean_labels(metadata.labels)
+        if ports is None or labels is None:
             return None
-        return self._facts(metadata, spec, pod.status or _Status(), ports)
+        return self._facts(metadata, spec, pod.status or _Status(), (labels, ports))
 
     def _clean_metadata(self, metadata: _Metadata) -> bool:
-        if names.dns_subdomain(metadata.name) or any(
-            text and not self._known(text) for text in (metadata.namespace or self._namespace,)
-        ):
+        if names.dns_subdomain(metadata.name) or not self._known(metadata.namespace or self._namespace):
             return False
-        for pair in (metadata.labels or {}).items():
-            if pair not in self._labels:
-                if names.qualified_name(pair[0]) or names.label_value(pair[1]):
+        known = self._names
+        for key in metadata.annotations or ():
+            if key not in known:
+                if names.qualified_name(key.lower()):
                     return False
-                self._labels.add(pair)
-        if any(key not in self._names and names.qualified_name(key.lower()) for key in metadata.annotations or ()):
-            return False
-        owners = metadata.ownerReferences or ()
-        return all(owner.name and owner.kind and owner.apiVersion and owner.uid for owner in owners)
+                known.add(key)
+        for owner in metadata.ownerReferences or ():
+            if not (owner.name and owner.kind and owner.apiVersion and owner.uid):
+                return False
+        return True
+
+    def _clean_labels(self, labels: dict[str, str] | None) -> dict[str, str] | None:
+        """Return the labels, one dict for all pods that have the same, or None if one is not valid."""
+        key = tuple(labels.items()) if labels else ()
+        found = self._label_sets.get(key)
+        if found is None:
+            for pair in key:
+                if pair not in self._labels:
+                    if names.qualified_name(pair[0]) or names.label_value(pair[1]):
+                        return None
+                    self._labels.add(pair)
+            found = {self._shared(name): self._shared(value) for name, value in key}
+            self._label_sets[key] = found
+        return found
 
     def _known(self, text: str) -> bool:
         if text not in self._names:
@@ -171,27 +191,34 @@ class Taker:
                 self._ports[key] = found
         return found
 
-    def _facts(self, metadata: _Metadata, spec: _Spec, status: _Status, ports: tuple[ContainerPort, ...]) -> PodFacts:
+    def _facts(self, metadata: _Metadata, spec: _Spec, status: _Status, clean: _Clean) -> PodFacts:
         owners = metadata.ownerReferences or ()
         owner = next((item for item in owners if item.controller), owners[0] if owners else None)
         phase = status.phase or ""
-        conditions = [(item.type or "", item.status or "") for item in status.conditions or ()]
+        ready = next((item.status == "True" for item in status.conditions or () if item.type == "Ready"), None)
         return PodFacts(
             namespace=self._shared(metadata.namespace or self._namespace),
             name=metadata.name,
-            labels={self._shared(key): self._shared(value) for key, value in (metadata.labels or {}).items()},
+            labels=clean[0],
             owner=self._shared(Owner(kind=owner.kind or "Pod", name=owner.name or "")) if owner else None,
             host_network=spec.hostNetwork is True,
             addresses=_addresses(status.podIPs, status.podIP),
-            host_addresses=self._shared(_addresses(status.hostIPs, status.hostIP)),
+            host_addresses=self._host(status),
             node=self._shared(spec.nodeName or ""),
-            ports=ports,
+            ports=clean[1],
             service_account=self._shared(spec.serviceAccountName or spec.serviceAccount or "default"),
-            ready=is_ready(phase, conditions),
+            ready=ready if ready is not None else phase in {"", "Running"},
             terminating=bool(metadata.deletionTimestamp),
             finished=phase in {"Succeeded", "Failed"},
             place=self._place,
         )
+
+    def _host(self, status: _Status) -> tuple[str, ...]:
+        key = (status.hostIP, *(item.ip for item in status.hostIPs or ()))
+        found = self._hosts.get(key)
+        if found is None:
+            self._hosts[key] = found = _addresses(status.hostIPs, status.hostIP)
+        return found
 
     def _shared(self, value: Any) -> Any:
         return self._same.setdefault(value, value)
@@ -199,8 +226,14 @@ class Taker:
 
 def _addresses(several: list[_Ip] | None, single: str | None) -> tuple[str, ...]:
     texts = [item.ip for item in several or () if item.ip]
-    if single:
+    if single and single not in texts:
         texts.append(single)
+    if len(texts) == 1:
+        try:  # inet_pton takes dotted quads in canonical form only
+            socket.inet_pton(socket.AF_INET, texts[0])
+        except (OSError, ValueError):
+            return one_per_family(texts)
+        return (texts[0],)
     return one_per_family(texts) if texts else ()
 
 

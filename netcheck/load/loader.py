@@ -211,7 +211,7 @@ def load(sources: Sequence[str], options: LoadOptions | None = None) -> Loaded:
     options = options or LoadOptions()
     if not sources:
         raise InputError("no source: name a file, a directory, `-`, or `git:REV[:PATH]`")
-    return _collected(lambda run: [run.source(files_of(source, options.stdin)) for source in sources], options, sources)
+    return _collected((files_of(source, options.stdin) for source in sources), options, sources)
 
 
 def load_text(text: str, name: str = "input.yaml", options: LoadOptions | None = None) -> Loaded:
@@ -221,15 +221,16 @@ def load_text(text: str, name: str = "input.yaml", options: LoadOptions | None =
         InputError: nothing in it is a Kubernetes object.
     """
     file = SourceFile(name, lambda: text.encode(errors="surrogatepass"))
-    return _collected(lambda run: run.source([file]), options or LoadOptions(), [name])
+    return _collected([[file]], options or LoadOptions(), [name])
 
 
-def _collected(fill: Callable[[_Loading], object], options: LoadOptions, sources: Sequence[str]) -> Loaded:
+def _collected(given: Iterable[Iterable[SourceFile]], options: LoadOptions, sources: Sequence[str]) -> Loaded:
     run = _Loading(options)
     enabled = gc.isenabled()
     gc.disable()  # nothing here makes cycles, and collecting costs a third of the time
     try:
-        fill(run)
+        for files in given:
+            run.source(files)
         return run.finish(sources)
     finally:
         if enabled:

@@ -60,7 +60,7 @@ def _reaches(item: Admitted) -> Iterator[Reach]:
             if part:
                 yield _cilium(part)
     elif group.endswith("projectcalico.org"):
-        yield _calico(spec, "NetworkPolicy" == item.kind)
+        yield _calico(spec, item.kind == "NetworkPolicy")
     elif group == "crd.antrea.io":
         yield _antrea(spec)
     elif item.row is not None and item.row.subject == "udn":

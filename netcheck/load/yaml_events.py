@@ -225,7 +225,8 @@ def documents(text: str) -> Iterator[Document]:
     """
     import yaml  # noqa: PLC0415 - costs 20 ms at start-up
 
-    parser: Any = yaml.cyaml.CParser(text) if yaml.__with_libyaml__ else yaml.SafeLoader(text)
+    # The pure Python loader stands in where PyYAML was built without libyaml.
+    parser: Any = getattr(yaml.cyaml, "CParser")(text) if yaml.__with_libyaml__ else yaml.SafeLoader(text)  # noqa: B009
     try:
         yield from _Builder(parser, yaml).documents()
     except yaml.MarkedYAMLError as error:
