@@ -79,16 +79,8 @@ def party(cluster: Cluster, role: str, end: End, other: End) -> Party:
             if not isinstance(other, PodEnd):
                 raise InternalError("an own-node end needs a pod at the other end")
             name = f"the node of pod `{other.pod.namespace}/{other.pod.name}`"
-            addresses = _own_node_addresses(cluster, other.pod)
-            return Party(role=role, kind=Kind.OWN_NODE, name=name, addresses=addresses, lies_in=nodes)
-
-
-def _own_node_addresses(cluster: Cluster, pod: Pod) -> tuple[str, ...]:
-    """Return what is known: the Node object's addresses, else what the pod's status says of its node."""
-    for node in cluster.nodes:
-        if node.name == pod.node and node.addresses:
-            return node.addresses
-    return (pod.node_address,) if pod.node_address else ()
+            # A row of the own node speaks of every pod of a workload, and these run on different nodes (DESIGN 2.3).
+            return Party(role=role, kind=Kind.OWN_NODE, name=name, lies_in=nodes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

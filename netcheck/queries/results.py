@@ -1,0 +1,138 @@
+"""What the questions answer, as frozen data for reports and exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from netcheck.errors import Place
+from netcheck.model.flow import Decider, Reason, Verdict
+from netcheck.values.addresses import IPSet
+from netcheck.values.connections import ConnectionSet
+from netcheck.values.ports import Protocol
+
+
+class EndpointType(Enum):
+    """`type` of an endpoint in the JSON contract."""
+
+    WORKLOAD = "workload"
+    IP = "ip"
+    NODE = "node"
+    OWN_NODE = "own-node"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """An end of connections as users see it.
+
+    Attributes:
+        id: as in the JSON contract, unique in one list.
+        pods: how many pods it stands for (workloads only).
+        several: whether it can have more than one pod, so that connections to itself exist.
+        addresses: what an `ip` endpoint holds.
+        host_network: whether its pods use their node's network.
+    """
+
+    id: str
+    type: EndpointType
+    namespace: str = ""
+    name: str = ""
+    kind: str = ""
+    pods: int = 0
+    several: bool = False
+    addresses: IPSet | None = None
+    host_network: bool = False
+    place: Place | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """The connections from one endpoint to another: positions in `ConnectionList.endpoints`.
+
+    `reasons` is not empty iff the row is unknown. `depends_on` names switches whose other value, held by another
+    profile, would change the row.
+    """
+
+    source: int
+    destination: int
+    connections: ConnectionSet
+    reasons: tuple[Reason, ...] = ()
+    depends_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowGroup:
+    """The same connections from each of `sources` to each of `destinations` (positions); itself to itself is left out
+    unless the endpoint has several pods."""
+
+    sources: tuple[int, ...]
+    destinations: tuple[int, ...]
+    connections: ConnectionSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionList:
+    """All connections. `groups` hold what `rows` list one by one, and stay small where rows are millions.
+
+    `rows()` yields rows sorted by source and destination id; a pair occurs at most once. `unknown` likewise.
+    """
+
+    endpoints: tuple[Endpoint, ...]
+    groups: tuple[RowGroup, ...]
+    unknown: tuple[Row, ...]
+    row_source: Sequence[Row] | None = None
+    row_count: int = 0
+
+    def rows(self) -> Iterator[Row]:
+        """Yield every allowed row."""
+        yield from self.row_source or ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowText:
+    """A flow as text, for output."""
+
+    source: str
+    destination: str
+    protocol: Protocol | None = None
+    port: int | None = None
+    source_labels: str = ""
+    destination_labels: str = ""
+    source_address: str = ""
+    destination_address: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairResult:
+    """The answer for one source and one destination: on which connections flows are allowed or unknown.
+
+    `verdict` is about the connections that were asked; `service` names the Service port that led to the destination.
+    """
+
+    source: str
+    destination: str
+    verdict: Verdict
+    allowed: ConnectionSet
+    unknown: ConnectionSet
+    asked: ConnectionSet
+    witness: FlowText | None = None
+    decided_by: tuple[Decider, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    service: str = ""
+    proved_for: str = ""
+    """What a free end ranged over, if one did: the answer is proved for all of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryResult:
+    """The answer to `query`: allowed iff every pair is, denied iff some pair is, else unknown."""
+
+    verdict: Verdict
+    source: str
+    destination: str
+    asked: str
+    pairs: tuple[PairResult, ...]
+    reasons: tuple[Reason, ...] = ()
