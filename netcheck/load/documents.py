@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netcheck.errors import Place, Problem, Severity
+from netcheck.load.scalars import as_json_number
 from netcheck.load.tree import Mark, place_at
 from netcheck.load.yaml_events import Document, DocumentError, documents
 
@@ -158,7 +159,7 @@ def _notes(document: Document, file: str, line: int) -> Iterator[Note]:
 
 def _read_plain_json(text: str, file: str, yaml_error: DocumentError) -> Iterator[Outcome]:
     """Read what JSON allows and YAML does not, or several JSON texts one after the other; places are not known."""
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(parse_float=lambda text: as_json_number(float(text)))
     position = len(text) - len(text.lstrip())
     found: list[Any] = []
     try:

@@ -12,6 +12,7 @@ from typing import Any
 from netcheck.errors import Place
 from netcheck.load.build_pod import PodFacts
 from netcheck.load.documents import Outcome, RawObject, Skipped, is_object, with_kind
+from netcheck.load.scalars import as_json_number
 
 LARGE = 1_000_000
 
@@ -62,13 +63,14 @@ def read_large_json(data: bytes, file: str, namespace: str) -> Iterator[Outcome 
     from netcheck.load import fast_pods  # noqa: PLC0415
     from netcheck.load.documents import read  # noqa: PLC0415
 
+    decode = msgspec.json.Decoder(float_hook=lambda text: as_json_number(float(text))).decode
     try:
         head = fast_pods.head(data)
     except (msgspec.MsgspecError, RecursionError, ValueError):
         yield from read(data, file)
         return
     if head is None:
-        yield from _whole(msgspec.json.decode(data), file)
+        yield from _whole(decode(data), file)
         return
     api_version, kind, items = head
     take = fast_pods.Taker(file, namespace)
@@ -77,7 +79,7 @@ def read_large_json(data: bytes, file: str, namespace: str) -> Iterator[Outcome 
         if facts is not None:
             yield FastPod(facts)
         else:
-            value = msgspec.json.decode(item)
+            value = decode(item)
             if isinstance(value, dict):
                 yield from _whole(with_kind(value, api_version, kind), file)
             else:

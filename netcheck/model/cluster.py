@@ -18,7 +18,7 @@ class LostEndpoint:
     namespace: str
     kind: str
     name: str
-    place: Place | None = None
+    place: Place | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
