@@ -15,14 +15,14 @@ import z3
 from netcheck.engines.sets import Matrix, SetEngine
 from netcheck.engines.terms import KINDS, Encoding, conj, disj, in_ranges, neg
 from netcheck.errors import SolverLimit
-from netcheck.logic.atoms import indexes
 from netcheck.logic.classes import Universe
 from netcheck.logic.ir import Kind
 from netcheck.logic.translate import resolutions, translate
 from netcheck.model.cluster import Cluster
+from netcheck.model.objects import NAMESPACE_NAME_LABEL
 from netcheck.values.addresses import IPSet
 from netcheck.values.connections import ConnectionSet
-from netcheck.values.labels import LabelSelector
+from netcheck.values.labels import LabelSelector, Operator, Requirement
 from netcheck.values.ports import PROTOCOLS, Protocol
 
 DEFAULT_TIMEOUT_MS = 20_000
@@ -105,19 +105,30 @@ ReachAnswer = Reached | Unreached | Undecided
 
 
 class SmtEngine:
-    """Questions about flows between symbolic ends, under the policies of a cluster."""
+    """Questions about flows between symbolic ends, under the policies of a cluster.
+
+    `ends` are the free ends that will be asked about: their labels join the finite domains.
+    """
 
     def __init__(
         self,
         cluster: Cluster,
         universe: Universe | None = None,
         *,
+        ends: Sequence[SymbolicEnd] = (),
         timeout_ms: int = DEFAULT_TIMEOUT_MS,
         seed: int = 0,
     ) -> None:
         programs = [translate(cluster, profile) for profile in resolutions(cluster)]
         self.universe = universe or Universe(cluster, programs)
-        self.encoding = Encoding(self.universe, programs)
+        free = [end for end in ends if isinstance(end, AnyPod)]
+        named = [_name_selector(end.namespaces) for end in free if end.namespaces]
+        self.encoding = Encoding(
+            self.universe,
+            programs,
+            [end.pods for end in free],
+            [*(end.namespace_labels for end in free), *named],
+        )
         self._timeout_ms = timeout_ms
         self._seed = seed
         self._well_formed = self.encoding.well_formed()
@@ -351,18 +362,17 @@ class SmtEngine:
             address = in_ranges(f"{end}_a{version}", ranges, width)
             parts.append(conj((f"{end}_has{version}", address)) if ranges else neg(f"{end}_has{version}"))
         if symbolic.namespaces is not None:
-            parts.append(disj(encoding.in_namespace(end, name) for name in sorted(symbolic.namespaces)))
-        parts += [
-            encoding.pod_labels.requirement(end, item)
-            for item in symbolic.pods.requirements
-            if item.key in encoding.pod_labels.keys
-        ]
-        parts += [
-            encoding.namespace_labels.requirement(end, item)
-            for item in symbolic.namespace_labels.requirements
-            if item.key in encoding.namespace_labels.keys
-        ]
+            parts.append(disj(self._namespace(end, name) for name in sorted(symbolic.namespaces)))
+        parts += [encoding.pod_labels.requirement(end, item) for item in symbolic.pods.requirements]
+        parts += [encoding.namespace_labels.requirement(end, item) for item in symbolic.namespace_labels.requirements]
         return conj(parts)
+
+    def _namespace(self, end: str, name: str) -> str:
+        """Return the term true iff the end's namespace is called `name`, whether it exists yet or not."""
+        if name in self.encoding.namespaces:
+            return self.encoding.in_namespace(end, name)
+        named = self.encoding.namespace_labels.equals(end, NAMESPACE_NAME_LABEL, name)
+        return conj((self.encoding.in_new_namespace(end), named))
 
     # ---- models ------------------------------------------------------------------------------------------------
 
@@ -397,13 +407,21 @@ class SmtEngine:
         labels = self._decode_labels(model, end, namespace=False)
         found = FoundEnd(
             kind=kind,
-            namespace=f"new-namespace-{number - encoding.new_namespace + 1}" if is_new else encoding.namespaces[number],
+            namespace=self._new_name(model, end, number) if is_new else encoding.namespaces[number],
             namespace_is_new=is_new,
             namespace_labels=self._decode_labels(model, end, namespace=True),
             labels=labels,
             addresses=addresses,
         )
         return self._with_element(model, end, found)
+
+    def _new_name(self, model: z3.ModelRef, end: str, number: int) -> str:
+        """Return a name for a namespace that does not exist yet: the one that the model's labels say, if they do."""
+        encoding = self.encoding
+        labels = self._decode_labels(model, end, namespace=True)
+        name = labels.get(NAMESPACE_NAME_LABEL, "")
+        mentioned = encoding.namespace_labels.keys.get(NAMESPACE_NAME_LABEL, (0, ()))[1]
+        return name if name in mentioned else f"new-namespace-{number - encoding.new_namespace + 1}"
 
     def _decode_labels(self, model: z3.ModelRef, end: str, *, namespace: bool) -> dict[str, str]:
         variables = self.encoding.namespace_labels if namespace else self.encoding.pod_labels
@@ -448,12 +466,11 @@ class SmtEngine:
         return z3.And(*z3.parse_smt2_string(text))
 
 
+def _name_selector(names: frozenset[str]) -> LabelSelector:
+    return LabelSelector.of(expressions=[Requirement(NAMESPACE_NAME_LABEL, Operator.IN, tuple(sorted(names)))])
+
+
 def _number(model: z3.ModelRef, name: str, width: int) -> int:
     value = model.eval(z3.BitVec(name, width), model_completion=True)
     found: int = value.as_long()
     return found
-
-
-def one_bits(bits: int) -> list[int]:
-    """Return the elements of a bit set, ascending."""
-    return indexes(bits)

@@ -47,7 +47,7 @@ from netcheck.model.policy import Direction
 from netcheck.values.addresses import IPSet
 from netcheck.values.connections import ConnectionSet
 from netcheck.values.intervals import Ranges
-from netcheck.values.labels import Requirement
+from netcheck.values.labels import LabelSelector, Requirement
 from netcheck.values.ports import PROTOCOLS, PortSet
 
 KINDS = tuple(Kind)
@@ -155,18 +155,25 @@ def _variables(prefix: str, domain: Mapping[str, tuple[str, ...]]) -> LabelVaria
 class Encoding:
     """All terms for one universe and the programs that its cluster may be under.
 
+    The selectors given beside them are those of a question: their keys and values join the finite domains.
     `presence` maps each policy's label to a Boolean variable: with it false the policy is not there.
     """
 
-    def __init__(self, universe: Universe, programs: Sequence[Program]) -> None:
+    def __init__(
+        self,
+        universe: Universe,
+        programs: Sequence[Program],
+        pod_selectors: Iterable[LabelSelector] = (),
+        namespace_selectors: Iterable[LabelSelector] = (),
+    ) -> None:
         self.universe = universe
         self.programs = tuple(programs)
         self.namespaces = tuple(sorted(universe.cluster.namespaces))
         self.new_namespace = len(self.namespaces)
         self.namespace_width = (self.new_namespace + 1).bit_length()
         found = universe.mentions
-        self.pod_labels = _variables("pl", label_domain(found.pod_selectors))
-        self.namespace_labels = _variables("nl", label_domain(found.namespace_selectors))
+        self.pod_labels = _variables("pl", label_domain((*found.pod_selectors, *pod_selectors)))
+        self.namespace_labels = _variables("nl", label_domain((*found.namespace_selectors, *namespace_selectors)))
         self.named_ports: tuple[NamedPort, ...] = self._named_ports()
         self.presence: dict[str, str] = {}
         self.opaque: dict[str, OpaqueStage] = {}
