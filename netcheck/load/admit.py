@@ -119,7 +119,8 @@ def _name(metadata: dict[str, Any]) -> tuple[str, bool]:
 def _check(item: Admitted, version: str) -> None:
     report, value, row = item.report, item.value, item.row
     schema = schemas().get((item.group, item.kind))
-    shapes = ShapeCheck(report, strict_error=row is not None and row.treatment is Treatment.POLICY)
+    policy = row is not None and row.treatment in (Treatment.POLICY, Treatment.OPAQUE)
+    shapes = ShapeCheck(report, strict_error=policy)
     if schema is not None:
         shapes.check(value, schema, ())
     elif isinstance(value.get("metadata"), dict):

@@ -93,7 +93,7 @@ def is_ready(phase: str, conditions: list[tuple[str, str]]) -> bool:
     for kind, state in conditions:
         if kind == "Ready":
             return state == "True"
-    return phase in {"", "Running"}
+    return phase in ("", "Running")
 
 
 def pod_facts(item: Admitted) -> PodFacts:

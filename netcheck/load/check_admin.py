@@ -8,7 +8,6 @@ from netcheck.load.check_common import check_selector, faults, listing, mapping,
 from netcheck.load.cidrs import parse_cidr
 from netcheck.load.names import port_name
 from netcheck.load.report import Report
-from netcheck.load.shapes import describe
 from netcheck.load.tree import Path
 
 _MOST_RULES = 100
@@ -61,9 +60,7 @@ def _priority(report: Report, spec: dict[str, Any]) -> None:
     priority = spec.get("priority")
     if priority is None:
         report.error(at, "required value")
-    elif isinstance(priority, bool) or not isinstance(priority, int):
-        report.misfit(at, f"must be a whole number, but is {describe(priority)}")
-    elif not 0 <= priority <= _LAST_PRIORITY:
+    elif isinstance(priority, int) and not 0 <= priority <= _LAST_PRIORITY:
         report.error(at, f"invalid value `{priority}`: must be between 0 and {_LAST_PRIORITY}")
 
 
@@ -101,12 +98,6 @@ def _pods_or_namespaces(report: Report, fields: dict[str, Any], path: Path) -> N
 
 
 def _selector(report: Report, value: Any, path: Path) -> None:
-    if value is not None and not isinstance(value, dict):
-        report.misfit(path, f"must be a mapping, but is {describe(value)}")
-        return
-    for key, label in mapping(mapping(value).get("matchLabels")).items():
-        if not isinstance(label, str):
-            report.misfit((*path, "matchLabels", key), f"must be a string, but is {describe(label)}", "quote it")
     # The CRD's schema takes any operator and value; controllers cannot evaluate a bad selector, so nor can a reader.
     check_selector(report, value, path)
 
@@ -136,10 +127,8 @@ def _rule(  # noqa: PLR0917
     at = (*path, peers)
     if items is None or items == []:
         report.error(at, "required value: must have at least 1 item")
-    elif not isinstance(items, list):
-        report.misfit(at, f"must be a list, but is {describe(items)}")
-    elif len(items) > _MOST_PEERS:
-        report.error(at, f"too many: {len(items)}: must have at most {_MOST_PEERS} items")
+    elif len(listing(items)) > _MOST_PEERS:
+        report.error(at, f"too many: {len(listing(items))}: must have at most {_MOST_PEERS} items")
     for index, peer in enumerate(listing(items)):
         fields = _exactly_one(report, peer, (*at, index), known)
         _pods_or_namespaces(report, fields, (*at, index))
@@ -164,11 +153,9 @@ def _outside(report: Report, fields: dict[str, Any], path: Path) -> None:
 def _port(report: Report, path: Path, value: Any) -> int | None:
     if value is None:
         report.error(path, "required value")
-    elif isinstance(value, bool) or not isinstance(value, int):
-        report.misfit(path, f"must be a whole number, but is {describe(value)}")
-    elif not 1 <= value <= 65535:
+    elif isinstance(value, int) and not 1 <= value <= 65535:
         report.error(path, f"invalid value `{value}`: must be between 1 and 65535")
-    else:
+    elif isinstance(value, int):
         return value
     return None
 
@@ -184,8 +171,6 @@ def _range(report: Report, value: Any, path: Path, *, equal: bool) -> None:
 def _v1alpha1_ports(report: Report, rule: dict[str, Any], path: Path, peers: str) -> None:
     at = (*path, "ports")
     ports = listing(rule.get("ports"))
-    if rule.get("ports") is not None and not isinstance(rule["ports"], list):
-        report.misfit(at, f"must be a list, but is {describe(rule['ports'])}")
     if len(ports) > _MOST_RULES:
         report.error(at, f"too many: {len(ports)}: must have at most {_MOST_RULES} items")
     named = False

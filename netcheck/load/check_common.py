@@ -129,10 +129,10 @@ def check_selector(report: Report, selector: Any, path: Path) -> None:
 
 def _check_requirement(report: Report, item: dict[str, Any], path: Path) -> None:
     operator, values = text(item.get("operator")), listing(item.get("values"))
-    if operator in {"In", "NotIn"}:
+    if operator in ("In", "NotIn"):
         if not values:
             report.error((*path, "values"), "required value: must be specified when `operator` is 'In' or 'NotIn'")
-    elif operator in {"Exists", "DoesNotExist"}:
+    elif operator in ("Exists", "DoesNotExist"):
         if values:
             message = "forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
             report.error((*path, "values"), message)

@@ -62,7 +62,7 @@ def _check_address(report: Report, address: str, path: Path, kind: str) -> None:
         faults(report, path, address, names.dns_subdomain(address.removesuffix(".")))
         return
     parsed = parse_address(address)
-    if parsed and kind in {"IPv4", "IPv6"} and kind != f"IPv{parsed.version}":
+    if parsed and kind in ("IPv4", "IPv6") and kind != f"IPv{parsed.version}":
         report.error(path, f"invalid value `{address}`: must be an {kind} address")
     elif kind:
         check_address(report, path, address, endpoint=True)

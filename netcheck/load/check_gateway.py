@@ -7,7 +7,6 @@ from typing import Any
 
 from netcheck.load.check_common import listing, mapping, text, unsupported
 from netcheck.load.report import Report
-from netcheck.load.shapes import describe
 from netcheck.load.tree import Path
 
 _HOST = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
@@ -55,20 +54,17 @@ def _hostnames(report: Report, spec: dict[str, Any]) -> None:
 
 
 def _host(report: Report, path: Path, host: Any) -> None:
-    if not isinstance(host, str) or not 0 < len(host) <= 253 or not _HOST.match(host):
-        written = host if isinstance(host, str) else describe(host)
-        report.error(path, f"invalid value `{written[:80]}`: must be a lowercase host name, or `*.` and one")
+    if isinstance(host, str) and not (0 < len(host) <= 253 and _HOST.match(host)):
+        report.error(path, f"invalid value `{host[:80]}`: must be a lowercase host name, or `*.` and one")
 
 
 def _port(report: Report, path: Path, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        report.error(path, f"must be a whole number, but is {describe(value)}")
-    elif not 1 <= value <= 65535:
+    if isinstance(value, int) and not 1 <= value <= 65535:
         report.error(path, f"invalid value `{value}`: must be between 1 and 65535")
 
 
 def _parents(report: Report, parents: list[Any]) -> None:
-    seen: dict[tuple[str, ...], list[tuple[Any, Any]]] = {}
+    seen: dict[tuple[str, ...], list[tuple[str, str]]] = {}
     path: Path = ("spec", "parentRefs")
     if len(parents) > 32:
         report.error(path, "too many: must have at most 32 items")
@@ -83,13 +79,13 @@ def _parents(report: Report, parents: list[Any]) -> None:
             "gateway.networking.k8s.io" if group is None else text(group), text(fields.get("kind")) or "Gateway",
             text(fields.get("namespace")), text(fields.get("name")),
         )  # fmt: skip
-        seen.setdefault(key, []).append((fields.get("sectionName") or "", fields.get("port")))
+        seen.setdefault(key, []).append((text(fields.get("sectionName")), str(fields.get("port") or "")))
     for ends in seen.values():
         if len(ends) > 1:
             _parent_ends(report, ends)
 
 
-def _parent_ends(report: Report, ends: list[tuple[Any, Any]]) -> None:
+def _parent_ends(report: Report, ends: list[tuple[str, str]]) -> None:
     path: Path = ("spec", "parentRefs")
     what = "`sectionName` or `port` must be"
     twice = "when there are 2 or more references to the same parent"
@@ -127,8 +123,6 @@ def _backend(report: Report, backend: dict[str, Any], path: Path) -> None:
     weight = backend.get("weight")
     if isinstance(weight, int) and not 0 <= weight <= _WEIGHT_MOST:
         report.error((*path, "weight"), f"invalid value `{weight}`: must be between 0 and {_WEIGHT_MOST}")
-    elif weight is not None and (isinstance(weight, bool) or not isinstance(weight, int)):
-        report.error((*path, "weight"), f"must be a whole number, but is {describe(weight)}")
 
 
 def _match(report: Report, match: dict[str, Any], path: Path) -> None:
@@ -170,7 +164,7 @@ def _named_matches(report: Report, items: list[Any], path: Path) -> None:
         seen.add(name)
         if not text(fields.get("value")):
             report.error((*path, index, "value"), "required value")
-        if fields.get("type") not in {None, "Exact", "RegularExpression"}:
+        if fields.get("type") not in (None, "Exact", "RegularExpression"):
             unsupported(report, (*path, index, "type"), fields["type"], ("Exact", "RegularExpression"))
 
 
@@ -200,7 +194,7 @@ def _filters(report: Report, holder: dict[str, Any], path: Path) -> list[str]:
 
 
 def _redirect(report: Report, redirect: dict[str, Any], path: Path) -> None:
-    if redirect.get("scheme") not in {None, "http", "https"}:
+    if redirect.get("scheme") not in (None, "http", "https"):
         unsupported(report, (*path, "scheme"), redirect["scheme"], ("http", "https"))
     code = redirect.get("statusCode")
     if code is not None and code not in _STATUS_CODES:
@@ -229,7 +223,7 @@ def _rewrite_path(report: Report, fields: dict[str, Any], path: Path) -> None:
 
 def _prefix_rewrites(report: Report, rule: dict[str, Any], path: Path, matches: list[Any]) -> None:
     holders = [rule, *map(mapping, listing(rule.get("backendRefs")))]
-    one_prefix = len(matches) == 1 and mapping(mapping(matches[0]).get("path")).get("type") in {None, "PathPrefix"}
+    one_prefix = len(matches) == 1 and mapping(mapping(matches[0]).get("path")).get("type") in (None, "PathPrefix")
     # Without matches, or without a path in the one match, the server fills in PathPrefix `/`.
     one_prefix = one_prefix or not matches
     for item in (entry for holder in holders for entry in listing(holder.get("filters"))):
@@ -285,13 +279,13 @@ def _listener(report: Report, listener: dict[str, Any], path: Path) -> None:
     host = listener.get("hostname")
     if host:
         _host(report, (*path, "hostname"), host)
-        if protocol in {"TCP", "UDP"}:
+        if protocol in ("TCP", "UDP"):
             report.error(
                 (*path, "hostname"), "invalid value: hostname must not be specified for protocols ['TCP', 'UDP']"
             )
     _tls(report, listener, (*path, "tls"), protocol)
     source = mapping(mapping(listener.get("allowedRoutes")).get("namespaces")).get("from")
-    if source not in {None, "All", "Selector", "Same", "None"}:
+    if source not in (None, "All", "Selector", "Same", "None"):
         unsupported(report, (*path, "allowedRoutes", "namespaces", "from"), source, ("All", "Selector", "Same"))
 
 
@@ -299,10 +293,10 @@ def _tls(report: Report, listener: dict[str, Any], path: Path, protocol: str) ->
     tls = listener.get("tls")
     if tls is None:
         return
-    if protocol in {"HTTP", "TCP", "UDP"}:
+    if protocol in ("HTTP", "TCP", "UDP"):
         report.error(path, "invalid value: tls must not be specified for protocols ['HTTP', 'TCP', 'UDP']")
     mode = mapping(tls).get("mode") or "Terminate"
-    if mode not in {"Terminate", "Passthrough"}:
+    if mode not in ("Terminate", "Passthrough"):
         unsupported(report, (*path, "mode"), mode, ("Terminate", "Passthrough"))
     elif mode == "Passthrough" and protocol == "HTTPS":
         report.error(path, "invalid value: tls mode must be Terminate for protocol HTTPS")

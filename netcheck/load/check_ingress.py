@@ -62,7 +62,7 @@ def _check_path(report: Report, item: dict[str, Any], at: Path) -> None:
     kind, written = item.get("pathType"), text(item.get("path"))
     if kind is None:
         report.error((*at, "pathType"), "required value: pathType must be specified")
-    elif kind in {"Exact", "Prefix"}:
+    elif kind in ("Exact", "Prefix"):
         _check_exact_path(report, (*at, "path"), written)
     elif kind == "ImplementationSpecific":
         if written and not written.startswith("/"):

@@ -62,7 +62,7 @@ def _check_type(report: Report, spec: dict[str, Any], kind: str, headless: bool)
     if kind == "ExternalName":
         _check_external_name(report, spec)
         return
-    if kind in {"NodePort", "LoadBalancer"} and headless:
+    if kind in ("NodePort", "LoadBalancer") and headless:
         report.error(("spec", "clusterIP"), f"invalid value `None`: may not be set to 'None' for {kind} services")
     for index, item in enumerate(listing(spec.get("ports"))):
         at = ("spec", "ports", index)
@@ -99,7 +99,7 @@ def _check_ports(report: Report, ports: list[Any], kind: str) -> None:
             report.error(at, f"duplicate value: port `{pair[1]}` of protocol {protocol}")
         pairs.add(pair) if isinstance(pair[1], int) else None
         node_port = item.get("nodePort")
-        if isinstance(node_port, int) and node_port and kind in {"NodePort", "LoadBalancer"}:
+        if isinstance(node_port, int) and node_port and kind in ("NodePort", "LoadBalancer"):
             _check_node_port(report, (*at, "nodePort"), node_port)
             if (protocol, node_port) in node_pairs:
                 report.error((*at, "nodePort"), f"duplicate value `{node_port}`")
@@ -152,7 +152,7 @@ def _check_external(report: Report, spec: dict[str, Any], kind: str) -> None:
         check_address(report, ("spec", "externalIPs", index), text(item), endpoint=True)
     policies = ("Cluster", "Local")
     external = spec.get("externalTrafficPolicy")
-    reachable = kind in {"NodePort", "LoadBalancer"} or (kind == "ClusterIP" and addresses)
+    reachable = kind in ("NodePort", "LoadBalancer") or (kind == "ClusterIP" and addresses)
     if text(external) and not reachable:
         message = f"invalid value `{external}`: may only be set for externally-accessible services"
         report.error(("spec", "externalTrafficPolicy"), message)
@@ -215,7 +215,7 @@ def _check_families(report: Report, spec: dict[str, Any]) -> None:
     addresses = listing(spec.get("clusterIPs")) or [spec.get("clusterIP")]
     for index, (address, family) in enumerate(zip(addresses, families, strict=False)):
         parsed = parse_address(text(address))
-        if parsed and family in {"IPv4", "IPv6"} and family != f"IPv{parsed.version}":
+        if parsed and family in ("IPv4", "IPv6") and family != f"IPv{parsed.version}":
             at = ("spec", "clusterIPs" if spec.get("clusterIPs") else "clusterIP", index)
             report.error(
                 at, f"invalid value `{address}`: expected an {family} value as indicated by `ipFamilies[{index}]`"

@@ -85,7 +85,7 @@ def read(data: bytes, file: str) -> Iterator[Outcome]:
     except ValueError:
         yield _if_object(file, data, "is not valid UTF-8 text")
         return
-    if text.lstrip()[:1] in {"{", "["}:
+    if text.lstrip()[:1] in ("{", "["):
         yield from _read_json(text, file)
     else:
         yield from _read_yaml(text, file)

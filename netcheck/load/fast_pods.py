@@ -187,7 +187,7 @@ class Taker:
                 )
                 for number, protocol, name, host_port in listed
             )
-            if len(spec.containers) == 1:
+            if len(spec.containers) == 1 and not spec.initContainers:
                 self._ports[key] = found
         return found
 
@@ -207,9 +207,9 @@ class Taker:
             node=self._shared(spec.nodeName or ""),
             ports=clean[1],
             service_account=self._shared(spec.serviceAccountName or spec.serviceAccount or "default"),
-            ready=ready if ready is not None else phase in {"", "Running"},
+            ready=ready if ready is not None else phase in ("", "Running"),
             terminating=bool(metadata.deletionTimestamp),
-            finished=phase in {"Succeeded", "Failed"},
+            finished=phase in ("Succeeded", "Failed"),
             place=self._place,
         )
 
@@ -249,7 +249,7 @@ def _clean_containers(spec: _Spec) -> bool:
 def _clean_port(number: int, protocol: str, name: str, host_port: int, host: bool) -> bool:
     return (
         1 <= number <= 65535
-        and protocol in {"TCP", "UDP", "SCTP"}
+        and protocol in ("TCP", "UDP", "SCTP")
         and 0 <= host_port <= 65535
         and not (host and host_port and host_port != number)
         and not (name and names.port_name(name))
@@ -259,7 +259,8 @@ def _clean_port(number: int, protocol: str, name: str, host_port: int, host: boo
 def _repeats(spec: _Spec) -> bool:
     """Return whether port names repeat in a container, or host ports in the pod: the slow path tells exactly."""
     host_ports: list[int] = []
-    for container in spec.containers:
+    sidecars = [item for item in spec.initContainers or () if item.restartPolicy == "Always"]
+    for container in (*spec.containers, *sidecars):
         named = [port.name for port in container.ports or () if port.name]
         if len(set(named)) < len(named):
             return True

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from netcheck.errors import InputError, Place, Problem, Severity
-from netcheck.load import assemble
+from netcheck.load import assemble, kustomize
 from netcheck.load.admit import Admitted, Identity, admit
 from netcheck.load.documents import Broken, Note, Outcome, RawObject, Skipped, read
 from netcheck.load.fast_json import FastPod, is_large_json, read_large_json
@@ -87,6 +87,8 @@ class _Loading:
             return
         large = is_large_json(data)
         outcomes = read_large_json(data, file.name, self.options.namespace) if large else read(data, file.name)
+        if file.name.replace("\\", "/").rpartition("/")[2] in kustomize.FILES:
+            self._kustomization(file, data)
         broken: list[Broken] = []
         for outcome in outcomes:
             if isinstance(outcome, FastPod):
@@ -97,6 +99,17 @@ class _Loading:
                 self._outcome(outcome, found)
         if broken:
             self._broken(file, broken)
+
+    def _kustomization(self, file: SourceFile, data: bytes) -> None:
+        if kustomize.patch_files(data):
+            self.problems.append(
+                Problem(
+                    severity=Severity.WARNING,
+                    message="the patches of this kustomization are not applied",
+                    hint="analyse what `kubectl kustomize` prints, or pass --kustomize",
+                    place=Place(file.name),
+                )
+            )
 
     def _outcome(self, outcome: Outcome, found: dict[Identity, Admitted | FastPod]) -> None:
         if isinstance(outcome, Skipped):

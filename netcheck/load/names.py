@@ -71,7 +71,7 @@ def wildcard_subdomain(text: str) -> Faults:
 
 def path_segment(text: str) -> Faults:
     """Check a name that need only be one segment of a URL path (RBAC)."""
-    if text in {".", ".."}:
+    if text in (".", ".."):
         return (f"may not be '{text}'",)
     return tuple(f"may not contain '{sign}'" for sign in ("/", "%") if sign in text)
 

@@ -19,7 +19,7 @@ from netcheck.values.labels import LabelSelector, Operator, Requirement
 Reach = tuple[LabelSelector | None, LabelSelector | None, tuple[Direction, ...]]
 """Subject, namespace selector (None: any) and directions."""
 
-_OPERATORS = {operator.value for operator in Operator}
+_OPERATORS = tuple(operator.value for operator in Operator)
 _CALICO_EQUAL = re.compile(r"""\s*([\w./-]+)\s*==\s*(?:'([^']*)'|"([^"]*)")\s*\Z""")
 _CALICO_HAS = re.compile(r"\s*(!?)\s*has\(\s*([\w./-]+)\s*\)\s*\Z")
 
@@ -45,7 +45,7 @@ def opaque_policies(item: Admitted) -> list[OpaquePolicy]:
 
 
 def _scope(item: Admitted) -> str | None:
-    if item.kind in {"AuthorizationPolicy", "PeerAuthentication"} and item.namespace == "istio-system":
+    if item.kind in ("AuthorizationPolicy", "PeerAuthentication") and item.namespace == "istio-system":
         return None  # the root namespace's policies hold in every namespace
     return item.namespace or None
 
@@ -80,7 +80,7 @@ def selector(value: Any) -> LabelSelector | None:
         return None
     for item in listing(value.get("matchExpressions")):
         part = mapping(item)
-        takes = part.get("operator") in {"In", "NotIn"}
+        takes = part.get("operator") in ("In", "NotIn")
         if part.get("operator") not in _OPERATORS or bool(listing(part.get("values"))) != takes:
             return None
     return selector_of(value)
@@ -130,7 +130,7 @@ def _calico(spec: dict[str, Any], namespaced: bool) -> Reach:
 
 def calico_selector(written: str) -> LabelSelector | None:
     """Return a Calico selector made of `==`, `has`, `!has` and `&&`, or None (any) for every other (CAL-8)."""
-    if written.strip() in {"", "all()"}:
+    if written.strip() in ("", "all()"):
         return None
     parts = []
     for part in written.split("&&"):
@@ -156,7 +156,7 @@ def _antrea(spec: dict[str, Any]) -> Reach:
 
 def _network(spec: dict[str, Any]) -> Iterator[Reach]:
     network = mapping(spec.get("network")) or spec
-    roles = {mapping(network.get(layer)).get("role") for layer in ("layer2", "layer3", "localnet")}
+    roles = [mapping(network.get(layer)).get("role") for layer in ("layer2", "layer3", "localnet")]
     if "Primary" in roles:
         yield None, selector(spec.get("namespaceSelector")), BOTH
 
@@ -166,7 +166,7 @@ def _istio(kind: str, spec: dict[str, Any]) -> Iterator[Reach]:
     subject = LabelSelector.of(labels_of(labels)) if labels else None
     if kind == "PeerAuthentication":
         ports = mapping(spec.get("portLevelMtls")).values()
-        modes = {mapping(part).get("mode") for part in (spec.get("mtls"), *ports)}
+        modes = [mapping(part).get("mode") for part in (spec.get("mtls"), *ports)]
         if "STRICT" in modes:
             yield subject, None, (Direction.INGRESS,)
     elif spec.get("action") != "AUDIT":

@@ -138,7 +138,72 @@ _HPA = struct(
     scaleTargetRef=struct(kind=_S, name=_S, apiVersion=_S), minReplicas=_I, maxReplicas=_I, metrics=_A, behavior=_A,
     targetCPUUtilizationPercentage=_I,
 )  # fmt: skip
-ANYTHING = struct()
+
+_ANP_PODS = struct(namespaceSelector=SELECTOR, podSelector=SELECTOR)
+_ANP_PORTS = ListOf(
+    struct(
+        portNumber=struct(protocol=_S, port=_I), namedPort=_S, portRange=struct(protocol=_S, start=_I, end=_I),
+    )
+)  # fmt: skip
+_ADMIN_SUBJECT = struct(namespaces=SELECTOR, pods=_ANP_PODS)
+_ADMIN_FROM = ListOf(struct(namespaces=SELECTOR, pods=_ANP_PODS))
+_ADMIN_TO = ListOf(struct(namespaces=SELECTOR, pods=_ANP_PODS, nodes=SELECTOR, networks=_STRINGS, domainNames=_STRINGS))
+_ADMIN_POLICY = struct(
+    priority=_I,
+    subject=_ADMIN_SUBJECT,
+    ingress=ListOf(struct(name=_S, action=_S, from_=_ADMIN_FROM, ports=_ANP_PORTS)),
+    egress=ListOf(struct(name=_S, action=_S, to=_ADMIN_TO, ports=_ANP_PORTS)),
+)
+_DESTINATION = struct(destinationPort=struct(number=_I, range_=struct(start=_I, end=_I)))
+_CLUSTER_PROTOCOLS = ListOf(struct(tcp=_DESTINATION, udp=_DESTINATION, sctp=_DESTINATION, destinationNamedPort=_S))
+_CLUSTER_POLICY = struct(
+    tier=_S,
+    priority=_I,
+    subject=_ADMIN_SUBJECT,
+    ingress=ListOf(struct(name=_S, action=_S, from_=_ADMIN_FROM, protocols=_CLUSTER_PROTOCOLS)),
+    egress=ListOf(struct(name=_S, action=_S, to=_ADMIN_TO, protocols=_CLUSTER_PROTOCOLS)),
+)
+
+_REFERENCE: dict[str, Shape] = {"group": _S, "kind": _S, "name": _S, "namespace": _S}
+_HEADERS = ListOf(struct(name=_S, value=_S))
+_HEADER_CHANGE = struct(set_=_HEADERS, add=_HEADERS, remove=_STRINGS)
+_PATH_CHANGE = struct(type=_S, replaceFullPath=_S, replacePrefixMatch=_S)
+_ROUTE_FILTER = struct(
+    type=_S, requestHeaderModifier=_HEADER_CHANGE, responseHeaderModifier=_HEADER_CHANGE,
+    requestMirror=struct(
+        backendRef=struct(**_REFERENCE, port=_I), percent=_I, fraction=struct(numerator=_I, denominator=_I)
+    ),
+    requestRedirect=struct(scheme=_S, hostname=_S, path=_PATH_CHANGE, port=_I, statusCode=_I),
+    urlRewrite=struct(hostname=_S, path=_PATH_CHANGE),
+    extensionRef=struct(group=_S, kind=_S, name=_S), cors=_A, externalAuth=_A,
+)  # fmt: skip
+_ROUTE_BACKEND = struct(**_REFERENCE, port=_I, weight=_I, filters=ListOf(_ROUTE_FILTER))
+_NAMED_MATCH = ListOf(struct(type=_S, name=_S, value=_S))
+_HTTP_ROUTE = struct(
+    parentRefs=ListOf(struct(**_REFERENCE, sectionName=_S, port=_I)), hostnames=_STRINGS, useDefaultGateways=_S,
+    rules=ListOf(
+        struct(
+            name=_S,
+            matches=ListOf(
+                struct(path=struct(type=_S, value=_S), headers=_NAMED_MATCH, queryParams=_NAMED_MATCH, method=_S)
+            ),
+            filters=ListOf(_ROUTE_FILTER),
+            backendRefs=ListOf(_ROUTE_BACKEND),
+            **_any("timeouts retry sessionPersistence"),
+        )
+    ),
+)  # fmt: skip
+_LISTENER = struct(
+    name=_S, hostname=_S, port=_I, protocol=_S,
+    tls=struct(mode=_S, certificateRefs=ListOf(struct(**_REFERENCE)), options=_LABELS, frontendValidation=_A),
+    allowedRoutes=struct(
+        namespaces=struct(from_=_S, selector=SELECTOR), kinds=ListOf(struct(group=_S, kind=_S))
+    ),
+)  # fmt: skip
+_GATEWAY = struct(
+    gatewayClassName=_S, listeners=ListOf(_LISTENER), addresses=ListOf(struct(type=_S, value=_S)),
+    **_any("infrastructure backendTLS allowedListeners tls defaultScope"),
+)  # fmt: skip
 
 
 @cache
@@ -162,6 +227,11 @@ def schemas() -> Mapping[tuple[str, str], Struct]:
         ("discovery.k8s.io", "EndpointSlice"): _top(
             addressType=_S, endpoints=ListOf(_SLICE_ENDPOINT), ports=ListOf(_SLICE_PORT)
         ),
+        ("policy.networking.k8s.io", "AdminNetworkPolicy"): _with_spec(_ADMIN_POLICY),
+        ("policy.networking.k8s.io", "BaselineAdminNetworkPolicy"): _with_spec(_ADMIN_POLICY),
+        ("policy.networking.k8s.io", "ClusterNetworkPolicy"): _with_spec(_CLUSTER_POLICY),
+        ("gateway.networking.k8s.io", "HTTPRoute"): _with_spec(_HTTP_ROUTE),
+        ("gateway.networking.k8s.io", "Gateway"): _with_spec(_GATEWAY),
         ("", "ConfigMap"): _top(data=_LABELS, binaryData=_LABELS, immutable=_B),
         ("", "Secret"): _top(data=_LABELS, stringData=_LABELS, immutable=_B, type=_S),
     }

@@ -68,6 +68,7 @@ class _Walk:
     def __init__(self, source: str) -> None:
         self._source = source
         self._seen: set[str] = set()
+        self._patches: set[str] = set()
         self._ignores = _Ignores(source)
 
     def files(self) -> Iterator[SourceFile]:
@@ -86,6 +87,7 @@ class _Walk:
         names = {entry.name for entry in entries}
         if ".gitignore" in names:
             self._ignores.add(folder)
+        self._leave_out_patches(folder, names)
         for entry in entries:
             if is_hidden(entry.name):
                 continue
@@ -94,8 +96,24 @@ class _Walk:
                 if not self._ignores.ignored(path, folder=True):
                     inner = folder if entry.name == "templates" and "Chart.yaml" in names else chart
                     yield from self._enter(path, inner)
-            elif entry.name.endswith(SUFFIXES) and _is_file(entry) and not self._ignores.ignored(path, folder=False):
+            elif entry.name.endswith(SUFFIXES) and _is_file(entry) and not self._left_out(path):
                 yield SourceFile(path, Path(path).read_bytes, chart)
+
+    def _left_out(self, path: str) -> bool:
+        return os.path.normpath(path) in self._patches or self._ignores.ignored(path, folder=False)
+
+    def _leave_out_patches(self, folder: str, names: set[str]) -> None:
+        """Take note of the files that a kustomization of this folder names as patches."""
+        from netcheck.load import kustomize  # noqa: PLC0415 - needs the YAML parser
+
+        for name in kustomize.FILES:
+            if name in names:
+                try:
+                    data = Path(folder, name).read_bytes()
+                except OSError:
+                    continue
+                found = (os.path.join(folder, path) for path in kustomize.patch_files(data))  # noqa: PTH118
+                self._patches.update(os.path.normpath(path) for path in found)
 
 
 def _is_dir(entry: os.DirEntry[str]) -> bool:

@@ -87,7 +87,7 @@ class _Grouping:
                 pods.append(self._pod(template, found, replicas=wanted))
                 replicas[found] = wanted
                 places[found] = item.place
-        pods.sort(key=lambda pod: (pod.namespace, pod.name, pod.workload))
+        pods.sort(key=lambda pod: (pod.namespace, pod.name, pod.workload.kind, pod.workload.name))
         workloads = {
             found: Workload(
                 id=found,
@@ -95,7 +95,7 @@ class _Grouping:
                 several=count > 1 or self._several(found),
                 place=self._place(found) or places[found],
             )
-            for found, count in sorted(replicas.items())
+            for found, count in sorted(replicas.items(), key=_by_text)
         }
         return Grouped(pods=tuple(pods), workloads=workloads)
 
@@ -146,6 +146,11 @@ class _Grouping:
 def group(given: Pods) -> Grouped:
     """Return the pods with their workloads."""
     return _Grouping(given).run()
+
+
+def _by_text(item: tuple[WorkloadId, int]) -> tuple[str, str, str]:
+    found = item[0]
+    return found.namespace, found.kind, found.name
 
 
 def _target(item: Admitted) -> tuple[str, str, str]:

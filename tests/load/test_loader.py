@@ -34,7 +34,15 @@ def messages(loaded):
 
 
 def test_a_directory_is_read_in_sorted_order_without_hidden_ignored_and_node_modules(tmp_path):
-    for path in ("b/x.yml", "a.yaml", ".hidden/x.yaml", "node_modules/x.yaml", "build/x.yaml", "keep/drop.yaml", "n.txt"):
+    for path in (
+        "b/x.yml",
+        "a.yaml",
+        ".hidden/x.yaml",
+        "node_modules/x.yaml",
+        "build/x.yaml",
+        "keep/drop.yaml",
+        "n.txt",
+    ):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(named(path.replace("/", "-").replace(".", "-").strip("-")))
     (tmp_path / ".gitignore").write_text("build/\n")
@@ -135,7 +143,10 @@ def test_a_broken_pod_is_a_lost_endpoint():
 
 
 def test_dashes_inside_a_block_scalar_do_not_split():
-    text = named("p") + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  x: |\n    ---\n    a: {{ b }}\n"
+    text = (
+        named("p")
+        + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  x: |\n    ---\n    a: {{ b }}\n"
+    )
     loaded = load_text(text)
     assert loaded.counts == {"ConfigMap": 1, "NetworkPolicy": 1}
     assert not loaded.problems
@@ -151,6 +162,16 @@ def test_templates_of_a_chart_are_one_problem_with_the_way_out(tmp_path):
     (problem,) = loaded.problems
     assert "helm template" in problem.hint
     assert not loaded.complete
+
+
+def test_patches_of_a_kustomization_are_not_objects(tmp_path):
+    (tmp_path / "base").mkdir()
+    (tmp_path / "kustomization.yaml").write_text("resources: [base]\npatches: [{path: patch.yaml}, {patch: 'a: b'}]\n")
+    (tmp_path / "base" / "p.yaml").write_text(named("p"))
+    (tmp_path / "patch.yaml").write_text(named("p") + "  policyTypes: [Egress]\n")
+    loaded = load([str(tmp_path)])
+    assert loaded.cluster.policies[0].types == (Direction.INGRESS,)
+    assert messages(loaded) == ["the patches of this kustomization are not applied"]
 
 
 def test_a_template_outside_of_a_chart_is_one_problem_of_its_file():
@@ -169,7 +190,9 @@ def test_lists_are_unpacked_and_typed_lists_give_their_items_a_kind():
 
 def test_json_that_is_no_object_is_skipped_and_json_with_surrogates_is_read(tmp_path):
     (tmp_path / "a.json").write_text("[1, 2]")
-    (tmp_path / "b.json").write_text('{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"x": "\\ud83d\\ude00"}}')
+    (tmp_path / "b.json").write_text(
+        '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"x": "\\ud83d\\ude00"}}'
+    )
     loaded = load([str(tmp_path)])
     assert loaded.skipped == 1
     assert loaded.counts == {"ConfigMap": 1}
@@ -199,7 +222,11 @@ def test_a_label_that_yaml_reads_as_a_boolean_says_how_to_quote_it():
 
 
 def test_legacy_cidrs_are_normalized_and_told():
-    for written, canonical in (("10.1.2.3/8", "10.0.0.0/8"), ("010.0.0.0/8", "10.0.0.0/8"), ("::ffff:10.0.0.0/104", "10.0.0.0/8")):
+    for written, canonical in (
+        ("10.1.2.3/8", "10.0.0.0/8"),
+        ("010.0.0.0/8", "10.0.0.0/8"),
+        ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+    ):
         loaded = load_text(named("p") + f"  ingress: [{{from: [{{ipBlock: {{cidr: '{written}'}}}}]}}]\n")
         assert loaded.cluster.policies[0].ingress[0].peers[0].cidr == canonical
         assert [problem.severity for problem in loaded.problems] == [Severity.WARNING]

@@ -72,7 +72,9 @@ def stored_rule(rule, peers):
     return out
 
 
-POLICIES = [case for case in CASES if case.get("stored", {}).get("kind") == "NetworkPolicy" and case["strict"]["accepted"]]
+POLICIES = [
+    case for case in CASES if case.get("stored", {}).get("kind") == "NetworkPolicy" and case["strict"]["accepted"]
+]
 
 
 @pytest.mark.parametrize("case", POLICIES, ids=[case["case"] for case in POLICIES])

@@ -32,7 +32,9 @@ def pod(name="web-1", labels=None, status=None, spec=None, **meta):
 
 
 def loaded(*objects, **options):
-    return load_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}), options=LoadOptions(**options))
+    return load_text(
+        json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}), options=LoadOptions(**options)
+    )
 
 
 def workloads(*objects):
@@ -92,7 +94,10 @@ def test_pods_group_under_the_last_owner_that_a_reference_names():
 
 
 def test_owners_that_own_each_other_end():
-    a, b = thing("ReplicaSet", "a", meta=owned("ReplicaSet", "b")), thing("ReplicaSet", "b", meta=owned("ReplicaSet", "a"))
+    a, b = (
+        thing("ReplicaSet", "a", meta=owned("ReplicaSet", "b")),
+        thing("ReplicaSet", "b", meta=owned("ReplicaSet", "a")),
+    )
     assert len(loaded(a, b, pod(**owned("ReplicaSet", "a"))).cluster.pods) == 1
 
 
@@ -148,7 +153,11 @@ def test_a_configured_kind_makes_pods_and_an_unknown_one_says_how():
 
 def test_pods_of_one_owner_that_a_policy_tells_apart_are_told():
     pods = [pod(f"a-{tier}", {"app": "web", "tier": tier}, **owned("ReplicaSet", "a")) for tier in ("x", "y")]
-    policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "p", "namespace": "n"}}
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "p", "namespace": "n"},
+    }
     reads_tier = {**policy, "spec": {"podSelector": {"matchLabels": {"tier": "x"}}}}
     assert not loaded(*pods, {**policy, "spec": {}}).problems
     (problem,) = loaded(*pods, reads_tier).problems
@@ -159,7 +168,9 @@ def test_a_pod_that_only_lacks_an_image_is_an_error_and_stays():
     found = loaded(pod(spec={"containers": [{"name": "c", "ports": {}}]}))
     assert not found.complete
     assert len(found.cluster.pods) == 1
-    lost = loaded(pod(spec={"containers": [{"name": "c", "image": "i", "ports": [{"name": "x", "containerPort": "80"}]}]}))
+    lost = loaded(
+        pod(spec={"containers": [{"name": "c", "image": "i", "ports": [{"name": "x", "containerPort": "80"}]}]})
+    )
     assert [item.name for item in lost.cluster.lost] == ["web-1"]
 
 
@@ -176,7 +187,12 @@ def test_a_service_gets_the_servers_defaults():
 def test_slices_win_over_endpoints_of_the_same_service():
     def endpoints(name):
         subset = {"addresses": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}], "ports": [{"port": 80}]}
-        return {"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": name, "namespace": "n"}, "subsets": [subset]}
+        return {
+            "apiVersion": "v1",
+            "kind": "Endpoints",
+            "metadata": {"name": name, "namespace": "n"},
+            "subsets": [subset],
+        }
 
     piece = {
         "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",

@@ -22,7 +22,9 @@ def value_of(text):
     ],
 )  # fmt: skip
 def test_a_scalar_means_what_kubectl_takes_it_to_mean(written, meant):
-    found = value_of(f"[{written}]" if written not in {"", "-"} else f"a: {written}x"[:-1] if written == "" else '["-"]')
+    found = value_of(
+        f"[{written}]" if written not in {"", "-"} else f"a: {written}x"[:-1] if written == "" else '["-"]'
+    )
     assert (found["a"] if isinstance(found, dict) else found[0]) == meant
 
 
@@ -52,7 +54,20 @@ def test_every_part_knows_its_place():
 
 @pytest.mark.parametrize(
     "text",
-    ["a: [", "a: b: c", "\ta: b", "&a [*a]", "*nowhere", "{[1]: 2}", "{~: 1}", "!!int x", "<<: 3", "[" * 500, "'", "a: !!bool 1"],
+    [
+        "a: [",
+        "a: b: c",
+        "\ta: b",
+        "&a [*a]",
+        "*nowhere",
+        "{[1]: 2}",
+        "{~: 1}",
+        "!!int x",
+        "<<: 3",
+        "[" * 500,
+        "'",
+        "a: !!bool 1",
+    ],
 )
 def test_what_kubectl_cannot_read_is_an_error_with_a_place(text):
     with pytest.raises(DocumentError):
