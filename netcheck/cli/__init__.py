@@ -1,0 +1,1 @@
+"""Arguments, configuration, progress, output and exit codes. Decides nothing about networks."""

@@ -1,0 +1,169 @@
+"""From options and configuration to what the loader is asked for, and what it found."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from netcheck.cli.config import Config, read_config
+from netcheck.cli.options import Inputs
+from netcheck.cli.screen import Progress
+from netcheck.cli.suggest import did_you_mean
+from netcheck.errors import Severity, UsageError
+from netcheck.load.loader import LoadOptions, load
+from netcheck.model.cluster import Assumption, Loaded
+from netcheck.model.profile import PROFILES, SWITCH_FIELDS, Addressing, Profile, Switch
+
+NOT_USED_YET = frozenset(
+    {
+        "anpMaxPriority",
+        "npFinal",
+        "crossClusterPeers",
+        "nsSourceIdentity",
+        "linkerdTransport",
+        "istioMode",
+        "istioVersion",
+    }
+    | {"listenerIsolation", "tcpRouteOnTlsTerminate", "ingressImplSpecific", "multiDefaultIngressClass", "nodeLocalDNS"}
+    | {"proxy"}
+)
+"""Switches of SEMANTICS appendix A whose objects this version does not model."""
+_VALUES = {item.value: item for item in Switch}
+
+
+def configuration(inputs: Inputs) -> Config:
+    """Return the configuration that counts for these inputs.
+
+    Raises:
+        UsageError: it cannot be used.
+    """
+    return read_config(inputs.config, Path.cwd())
+
+
+def load_inputs(inputs: Inputs, config: Config) -> Loaded:
+    """Load the sources that the user named, under the profile and addresses that the user gave.
+
+    Raises:
+        UsageError: an option or the configuration cannot be used.
+        InputError: there is nothing to analyse.
+    """
+    _refuse_what_is_missing(inputs)
+    given = {**config.assume, **dict(_assumed(text) for text in inputs.assume)}
+    profile = _profile(inputs.cni or config.cni or "generic", given)
+    progress = Progress(enabled=not (inputs.no_progress or inputs.quiet))
+    options = LoadOptions(
+        namespace=inputs.namespace,
+        profile=profile,
+        addressing=_addressing(inputs, config),
+        whole=config.whole,
+        namespace_labels=config.namespace_labels,
+        workload_kinds=config.workload_kinds,
+        stdin=sys.stdin.buffer,
+        progress=progress.callback(),
+    )
+    try:
+        loaded = load(inputs.sources or (".",), options)
+    finally:
+        progress.done()
+    _check_namespaces(inputs, loaded)
+    stated = _stated(inputs.cni or config.cni, given)
+    return replace(loaded, assumptions=(*loaded.assumptions, *stated)) if stated else loaded
+
+
+def _refuse_what_is_missing(inputs: Inputs) -> None:
+    if inputs.kubeconfig is not None or inputs.context is not None:
+        raise UsageError(
+            "live clusters are not supported yet, so --kubeconfig and --context have no use\n"
+            "  hint: `kubectl get all,netpol,ns,nodes -A -o json | netcheck ... -`"
+        )
+    if inputs.helm:
+        raise UsageError("--helm is not supported yet\n  hint: `helm template CHART | netcheck ... -`")
+    if inputs.kustomize:
+        raise UsageError("--kustomize is not supported yet\n  hint: `kubectl kustomize DIR | netcheck ... -`")
+
+
+def _profile(name: str, given: Mapping[str, str]) -> Profile:
+    known = "generic" if name == "auto" else name
+    if known not in PROFILES:
+        raise UsageError(f"unknown CNI profile `{name}`{did_you_mean(name, [*PROFILES, 'auto'])}")
+    profile = PROFILES[known]
+    for switch, value in given.items():
+        profile = profile.with_switch(_switch_field(switch), _switch_value(switch, value))
+    return profile
+
+
+def _assumed(text: str) -> tuple[str, str]:
+    switch, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"`--assume {text}` must be SWITCH=VALUE, e.g. cidrMatchesPods=no")
+    return switch.strip(), value.strip()
+
+
+def _switch_field(switch: str) -> str:
+    if switch in NOT_USED_YET:
+        listed = ", ".join(f"`{name}`" for name in SWITCH_FIELDS)
+        raise UsageError(f"this version does not use the switch `{switch}` yet; it has {listed}")
+    if switch not in SWITCH_FIELDS:
+        raise UsageError(f"unknown switch `{switch}`{did_you_mean(switch, SWITCH_FIELDS)}")
+    return SWITCH_FIELDS[switch]
+
+
+def _switch_value(switch: str, value: str) -> Switch:
+    if value not in _VALUES:
+        raise UsageError(f"`{switch}={value}`: a switch is `yes`, `no` or `unknown`")
+    return _VALUES[value]
+
+
+def _stated(cni: str | None, given: Mapping[str, str]) -> tuple[Assumption, ...]:
+    """Return what the user's options assume, so that an output tells it without the command line."""
+    found = []
+    if cni == "auto":
+        text = "`--cni auto` finds no CNI plugin in files: the `generic` profile counts"
+        found.append(Assumption(message=text, option="--cni", rule="CNI-1"))
+    found += [
+        Assumption(message=f"the switch `{switch}` is `{value}`, as given", option="--assume")
+        for switch, value in sorted(given.items())
+    ]
+    return tuple(found)
+
+
+def _addressing(inputs: Inputs, config: Config) -> Addressing:
+    return Addressing(
+        pod_cidrs=_cidrs("--pod-cidr", inputs.pod_cidr or config.pod_cidrs),
+        service_cidrs=_cidrs("--service-cidr", inputs.service_cidr or config.service_cidrs),
+        node_cidrs=_cidrs("--node-cidr", inputs.node_cidr or config.node_cidrs),
+    )
+
+
+def _cidrs(option: str, texts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(_cidr(option, part.strip()) for text in texts for part in text.split(",") if part.strip())
+
+
+def _cidr(option: str, text: str) -> str:
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise UsageError(f"{option}: `{text}` is not a CIDR such as 10.0.0.0/8 or fd00::/8") from None
+    if "/" in text and ipaddress.ip_interface(text).ip != network.network_address:
+        raise UsageError(f"{option}: `{text}` has bits set behind its prefix; did you mean `{network}`?")
+    return str(network)
+
+
+def _check_namespaces(inputs: Inputs, loaded: Loaded) -> None:
+    for name in inputs.only_namespace:
+        if name not in loaded.cluster.namespaces:
+            hint = did_you_mean(name, loaded.cluster.namespaces)
+            raise UsageError(f"--only-namespace: nothing that was read lies in namespace `{name}`{hint}")
+
+
+def is_lossy(loaded: Loaded) -> bool:
+    """Return whether part of the input could not be read or was refused: the exit code 4 of DESIGN 2.2."""
+    return loaded.lost_anything or any(item.severity is Severity.ERROR for item in loaded.problems)
+
+
+def split_names(texts: Iterable[str]) -> frozenset[str]:
+    """Return the names of a repeatable option whose values may be comma separated."""
+    return frozenset(part.strip() for text in texts for part in text.split(",") if part.strip())

@@ -1,0 +1,99 @@
+"""`netcheck list`: all allowed connections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import click
+
+from netcheck.cli import exit_codes, screen
+from netcheck.cli.inputs import configuration, is_lossy, load_inputs, split_names
+from netcheck.cli.options import CONTEXT, Inputs, option, reads_input
+from netcheck.cli.outputs import Output, parse_outputs, to_stdout, write
+from netcheck.cli.suggest import did_you_mean
+from netcheck.cli.styles import style_of
+from netcheck.errors import UsageError
+from netcheck.model.cluster import Loaded
+from netcheck.model.policy import Direction
+from netcheck.queries.connections import Resolution, Scope, connections
+from netcheck.queries.results import ConnectionList
+from netcheck.report.connection_exports import connection_csv, connection_dot, connection_markdown
+from netcheck.report.connection_table import connection_table
+from netcheck.report.json_v1 import connection_list
+
+FORMATS = ("table", "json", "csv", "md", "dot")
+_DIRECTIONS = {"ingress": Direction.INGRESS, "egress": Direction.EGRESS}
+
+
+@click.command("list", context_settings=CONTEXT)
+@reads_input(*FORMATS)
+@option(
+    "--resolution",
+    type=click.Choice([item.value for item in Resolution]),
+    default="workload",
+    says="workload",
+    text="One endpoint for each workload, or one for each pod.",
+)
+@option(
+    "--focus",
+    metavar="NAME",
+    multiple=True,
+    says="everything",
+    text="Only connections of this endpoint: `namespace/name` or an id. Repeatable.",
+)
+@option(
+    "--direction",
+    type=click.Choice([*_DIRECTIONS]),
+    says="both",
+    text="ingress: only into the focus; egress: only out of it, by source.",
+)
+def list_(inputs: Inputs, resolution: str, focus: tuple[str, ...], direction: str | None) -> int:
+    """List all allowed connections between workloads, and with the outside."""
+    outputs = parse_outputs(inputs.output, FORMATS)
+    loaded = load_inputs(inputs, configuration(inputs))
+    scope = Scope(
+        only_namespaces=split_names(inputs.only_namespace),
+        exclude_namespaces=split_names(inputs.exclude_namespace),
+        focus=focus,
+        direction=_DIRECTIONS.get(direction or ""),
+    )
+    found = connections(loaded.cluster, resolution=Resolution(resolution), scope=scope)
+    _check_focus(focus, found)
+    if to_stdout(outputs) != "json":
+        screen.show_problems(loaded.problems, verbose=inputs.verbose, quiet=inputs.quiet)
+    write(outputs, {item.format: _pieces(item, inputs, loaded, found, direction == "egress") for item in outputs})
+    return exit_codes.decide(
+        negative=False,
+        incomplete=bool(found.unknown) or is_lossy(loaded),
+        allow_incomplete=inputs.allow_incomplete,
+    )
+
+
+def _check_focus(focus: Sequence[str], found: ConnectionList) -> None:
+    """Refuse a focus that names nothing: an empty list would look like an answer."""
+    known = {
+        text
+        for item in found.endpoints
+        for text in (item.id, f"{item.namespace}/{item.name}", item.name)
+        if text.strip("/")
+    }
+    for text in focus:
+        if text not in known:
+            names = {f"{item.namespace}/{item.name}" for item in found.endpoints if item.namespace}
+            raise UsageError(f"--focus: there is no endpoint `{text}`{did_you_mean(text, sorted(names))}")
+
+
+def _pieces(output: Output, inputs: Inputs, loaded: Loaded, found: ConnectionList, by_source: bool) -> Iterable[str]:
+    if output.format == "json":
+        return connection_list(loaded, found)
+    if output.format == "csv":
+        return connection_csv(found)
+    if output.format == "md":
+        return connection_markdown(loaded, found, by_source=by_source)
+    if output.format == "dot":
+        return connection_dot(found)
+    return _table(output, inputs, loaded, found, by_source)
+
+
+def _table(output: Output, inputs: Inputs, loaded: Loaded, found: ConnectionList, by_source: bool) -> Iterator[str]:
+    return connection_table(loaded, found, style_of(output, inputs), by_source=by_source)

@@ -1,0 +1,124 @@
+"""The options that every command with input has (DESIGN 2.1), and their values as one `Inputs`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What the shared options say, as given. The field names are the options' names."""
+
+    sources: tuple[str, ...]
+    kubeconfig: str | None
+    context: str | None
+    namespace: str
+    only_namespace: tuple[str, ...]
+    exclude_namespace: tuple[str, ...]
+    kustomize: bool
+    helm: bool
+    cni: str | None
+    assume: tuple[str, ...]
+    pod_cidr: tuple[str, ...]
+    service_cidr: tuple[str, ...]
+    node_cidr: tuple[str, ...]
+    config: str | None
+    output: tuple[str, ...]
+    quiet: bool
+    verbose: bool
+    no_color: bool
+    no_progress: bool
+    allow_incomplete: bool
+    debug: bool
+
+
+def option(*names: str, says: str, text: str, **more: Any) -> Decorator:
+    """Return a click option; `says` is its default in words, for the help."""
+    return click.option(*names, help=text, show_default=says, **more)
+
+
+def _many(*names: str, text: str, says: str = "none", metavar: str) -> Decorator:
+    return option(*names, text=f"{text} Repeatable.", says=says, metavar=metavar, multiple=True)
+
+
+def flag(*names: str, text: str) -> Decorator:
+    """Return an option without value, off by default."""
+    return click.option(*names, is_flag=True, help=text, show_default="off")
+
+
+_SOURCES = """SOURCE is a file, a directory (read recursively: *.yaml, *.yml, *.json), `-` for stdin, or `git:REV[:PATH]`; the
+current directory if none is given. Later sources overlay earlier ones."""
+
+
+def _shared(formats: Sequence[str]) -> list[Decorator]:
+    listed = ", ".join(formats)
+    return [
+        click.argument("sources", metavar="[SOURCE]...", nargs=-1),
+        option("--kubeconfig", metavar="FILE", says="none", text="For cluster: sources (not supported yet)."),
+        option("--context", metavar="NAME", says="none", text="For cluster: sources (not supported yet)."),
+        click.option(
+            "-n",
+            "--namespace",
+            metavar="NS",
+            default="default",
+            show_default=True,
+            help="Namespace of objects that name none.",
+        ),
+        _many("--only-namespace", metavar="NS", says="all", text="Report only what has an end in it."),
+        _many("--exclude-namespace", metavar="NS", text="Leave its workloads out of the report."),
+        flag("--kustomize", text="Render kustomizations first (not supported yet)."),
+        flag("--helm", text="Render charts first (not supported yet)."),
+        option(
+            "--cni",
+            metavar="PROFILE",
+            says="generic",
+            text="The CNI plugin whose behaviour counts where implementations differ: generic, calico, cilium, antrea, "
+            "ovn-kubernetes, aws-vpc, kindnet, flannel, auto.",
+        ),
+        _many(
+            "--assume", metavar="SWITCH=VALUE", text="One switch of the profile: yes, no or unknown; wins over --cni."
+        ),
+        _many("--pod-cidr", metavar="CIDR", says="the private ranges", text="Where pods without an address lie."),
+        _many("--service-cidr", metavar="CIDR", says="not known", text="Where cluster IPs lie."),
+        _many("--node-cidr", metavar="CIDR", says="the private ranges", text="Where nodes without an address lie."),
+        option(
+            "--config",
+            metavar="FILE",
+            says="looked for upwards",
+            text="netcheck.yaml, .netcheck.yaml or [tool.netcheck] in pyproject.toml.",
+        ),
+        _many("-o", "--output", metavar="FORMAT[=FILE]", says="table", text=f"One of {listed}; to stdout or a file."),
+        flag("-q", "--quiet", text="No notes, no warnings, no progress on stderr."),
+        flag("-v", "--verbose", text="Every problem and every name, nothing folded away."),
+        flag("--no-color", text="No colours; NO_COLOR does the same."),
+        flag("--no-progress", text="No progress line; there is none anyway unless stderr is a terminal."),
+        flag("--allow-incomplete", text="Exit 0 or 1 where it would be 4, on lost input or unknown verdicts."),
+        flag("--debug", text="A traceback with every error."),
+    ]
+
+
+def reads_input(*formats: str) -> Decorator:
+    """Give a command the shared options and call it with their values as its first argument."""
+    names = [item.name for item in fields(Inputs)]
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def call(**values: Any) -> Any:
+            return function(Inputs(**{name: values.pop(name) for name in names}), **values)
+
+        call.__doc__ = f"{function.__doc__}\n\n    {_SOURCES}"
+        decorated: Callable[..., Any] = call
+        for item in reversed(_shared(formats)):
+            decorated = item(decorated)
+        return decorated
+
+    return decorate

@@ -1,0 +1,91 @@
+"""`netcheck query`: can A reach B?"""
+
+from __future__ import annotations
+
+import click
+
+from netcheck.cli import exit_codes, screen
+from netcheck.cli.inputs import configuration, is_lossy, load_inputs
+from netcheck.cli.options import CONTEXT, Inputs, option, reads_input
+from netcheck.cli.outputs import parse_outputs, to_stdout, write
+from netcheck.cli.styles import style_of
+from netcheck.model.flow import Verdict
+from netcheck.queries.reach import query as answer
+from netcheck.report.json_v1 import query_result
+from netcheck.report.query_text import query_text
+from netcheck.values.ports import Protocol
+
+FORMATS = ("table", "json")
+
+
+@click.command("query", context_settings=CONTEXT)
+@reads_input(*FORMATS)
+@option(
+    "--from",
+    "source",
+    metavar="END",
+    required=True,
+    says="none, must be given",
+    text="Who connects: `ns/name`, `ns/kind/name`, pod:ns/name, an address or CIDR, internet, node:NAME, own-node, labels "
+    "such as `ns=prod,app in (a,b)`, or `any-pod`.",
+)
+@option(
+    "--to",
+    "destination",
+    metavar="END",
+    required=True,
+    says="none, must be given",
+    text="Who is connected to: as for --from, or svc:ns/name.",
+)
+@option(
+    "--port",
+    metavar="PORT",
+    says="any",
+    text="A number, a range such as 8000-8100, or a name. Without it: allowed iff some port is, and which.",
+)
+@option(
+    "--protocol",
+    type=click.Choice([item.value for item in Protocol], case_sensitive=False),
+    says="any; TCP with --port",
+    text="The protocol.",
+)
+@option(
+    "--solver-timeout",
+    type=click.FloatRange(min=0.001),
+    default=10.0,
+    metavar="SECONDS",
+    says="10",
+    text="How long one question to the solver may take; then its answer is unknown.",
+)
+def query(
+    inputs: Inputs, source: str, destination: str, port: str | None, protocol: str | None, solver_timeout: float
+) -> int:
+    """Say whether A can reach B, with a witness or with what stops it.
+
+    Exit 0 iff everything asked is reachable, 1 iff something is not, 4 iff something is unknown.
+    """
+    outputs = parse_outputs(inputs.output, FORMATS)
+    loaded = load_inputs(inputs, configuration(inputs))
+    result = answer(
+        loaded.cluster,
+        source,
+        destination,
+        port=port,
+        protocol=protocol,
+        default_namespace=inputs.namespace,
+        timeout_ms=max(1, round(solver_timeout * 1000)),
+    )
+    if to_stdout(outputs) != "json":
+        screen.show_problems(loaded.problems, verbose=inputs.verbose, quiet=inputs.quiet)
+    pieces = {
+        item.format: query_result(loaded, result)
+        if item.format == "json"
+        else query_text(loaded, result, style_of(item, inputs))
+        for item in outputs
+    }
+    write(outputs, pieces)
+    return exit_codes.decide(
+        negative=result.verdict is not Verdict.ALLOWED,
+        incomplete=result.verdict is Verdict.UNKNOWN or is_lossy(loaded),
+        allow_incomplete=inputs.allow_incomplete,
+    )

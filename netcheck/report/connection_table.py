@@ -1,0 +1,126 @@
+"""A connection list as text for a terminal: who reaches each workload, on which ports, and what is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from netcheck.model.cluster import Loaded
+from netcheck.model.flow import Reason
+from netcheck.queries.results import ConnectionList, Row
+from netcheck.report.folding import Entry, Section, row_count, sections
+from netcheck.report.layout import Style, count, folded, footer, ports_text, prose, wrapped
+from netcheck.report.naming import Names
+from netcheck.report.paint import Role
+
+_PORTS_COLUMN = 26
+EXAMPLES = 3
+
+
+def connection_table(loaded: Loaded, found: ConnectionList, style: Style, *, by_source: bool = False) -> Iterator[str]:
+    """Yield the text. A workload of one pod is not shown as reaching itself."""
+    return _Table(loaded, found, style, by_source).text()
+
+
+class _Table:
+    def __init__(self, loaded: Loaded, found: ConnectionList, style: Style, by_source: bool) -> None:
+        self._loaded = loaded
+        self._found = found
+        self._style = style
+        self._by_source = by_source
+        self._names = Names(found.endpoints)
+        self._sections = sections(found, by_source=by_source)
+        marks = {entry.depends_on for section in self._sections for entry in section.entries if entry.depends_on}
+        self._marks = {names: number for number, names in enumerate(sorted(marks), 1)}
+
+    def text(self) -> Iterator[str]:
+        for section in self._sections:
+            yield _lines(self._section(section))
+        yield _lines(self._unreached())
+        yield _lines(self._unknown())
+        yield _lines(self._notes(), last=True)
+
+    def _section(self, section: Section) -> Iterator[str]:
+        headings = [self._names.heading(end) for end in section.ends]
+        merged = self._names.together(section.ends)
+        if len(merged) < len(headings) and len(headings) > 1:
+            headings = merged
+        for line in wrapped(folded(headings, self._style), first="", indent=2, width=self._style.width):
+            yield self._style.paint(line, Role.NAME)
+        texts = [self._ports(entry) for entry in section.entries]
+        column = min(max(map(len, texts)), _PORTS_COLUMN)
+        alone = frozenset(section.ends) if len(section.ends) == 1 else frozenset()
+        for entry, ports in zip(section.entries, texts, strict=True):
+            yield from self._entry(entry, ports, column, alone)
+
+    def _ports(self, entry: Entry) -> str:
+        most = {"most": 10**6} if self._style.verbose else {}
+        mark = f" [{self._marks[entry.depends_on]}]" if entry.depends_on else ""
+        return ports_text(entry.connections, **most) + mark
+
+    def _entry(self, entry: Entry, ports: str, column: int, alone: frozenset[int]) -> Iterator[str]:
+        word = "to" if self._by_source else "from"
+        others = folded(self._names.together(entry.others, besides=alone), self._style)
+        indent = 2 + column + 2 + len(word) + 1
+        first = f"  {ports:{column}}  {word} "
+        if len(ports) > column:
+            yield f"  {ports}"
+            first = f"  {'':{column}}  {word} "
+        yield from wrapped(others, first=first, indent=indent, width=self._style.width)
+
+    def _unreached(self) -> Iterator[str]:
+        """Yield the ends that have no connection at all, which their absence would not say."""
+        present = {end for section in self._sections for end in section.ends}
+        open_ends = {row.source if self._by_source else row.destination for row in self._found.unknown}
+        missing = [end for end in range(len(self._found.endpoints)) if end not in present | open_ends]
+        names = self._names.together(missing)
+        if names:
+            first = "reach nothing: " if self._by_source else "reached by nothing: "
+            yield from wrapped(folded(names, self._style), first=first, indent=len(first), width=self._style.width)
+
+    # ---- what is not known ---------------------------------------------------------------------------------------
+
+    def _unknown(self) -> Iterator[str]:
+        rows = self._found.unknown
+        if not rows:
+            return
+        yield self._style.paint(f"unknown: {count(len(rows), 'pair')}", Role.DOUBT)
+        alike: dict[tuple[Reason, ...], list[Row]] = {}
+        for row in rows:
+            alike.setdefault(row.reasons, []).append(row)
+        for reasons, members in sorted(alike.items(), key=lambda item: [(r.rule, r.message) for r in item[0]]):
+            for reason in reasons:
+                text = f"  {reason.rule}: {reason.message}"
+                yield from prose(text, indent=4, width=self._style.width)
+            yield from self._pairs(members)
+
+    def _pairs(self, rows: list[Row]) -> Iterator[str]:
+        """Yield the pairs by destination and ports, the sources together."""
+        cells: dict[tuple[str, int], list[int]] = {}
+        for row in rows:
+            cells.setdefault((ports_text(row.connections), row.destination), []).append(row.source)
+        joined: dict[tuple[str, tuple[str, ...]], list[int]] = {}
+        for (ports, destination), sources in cells.items():
+            joined.setdefault((ports, tuple(self._names.together(sources))), []).append(destination)
+        lines = [
+            f"{ports} from {', '.join(sources)} to {', '.join(self._names.together(destinations))}"
+            for (ports, sources), destinations in joined.items()
+        ]
+        shown = lines if self._style.verbose or len(lines) <= EXAMPLES + 1 else lines[:EXAMPLES]
+        for line in shown:
+            yield from prose(f"      {line}", indent=8, width=self._style.width)
+        if len(shown) < len(lines):
+            yield f"      and {len(lines) - len(shown):,} lines more (-v lists them)"
+
+    def _notes(self) -> Iterator[str]:
+        for names, number in self._marks.items():
+            yield f"[{number}] another CNI profile answers otherwise: {', '.join(names)}"
+        if not self._style.quiet:
+            pairs = count(row_count(self._found, self._sections), "allowed pair")
+            yield f"{count(len(self._found.endpoints), 'endpoint')}, {pairs}, {len(self._found.unknown):,} unknown"
+        yield from footer(self._loaded, self._style)
+
+
+def _lines(lines: Iterable[str], *, last: bool = False) -> str:
+    """Return lines as one block, followed by an empty line unless it is the last block."""
+    text = "".join(f"{line.rstrip()}\n" for line in lines)
+    return text + "\n" if text and not last else text

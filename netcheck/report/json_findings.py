@@ -1,0 +1,50 @@
+"""The `Findings` document of the JSON contract; `json_v1` says how documents are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from netcheck.errors import Place
+from netcheck.lint.finding import Finding, LintResult, Related
+from netcheck.model.cluster import Loaded
+from netcheck.report.json_v1 import Item, document, dump, flow_item, head, place_fields, with_set
+
+
+def findings(loaded: Loaded, result: LintResult) -> Iterator[str]:
+    """Yield the `Findings` document."""
+    ordered = sorted(result.findings, key=finding_order)
+    severities = [finding.severity for finding in ordered]
+    summary = {name: severities.count(name) for name in ("error", "warning", "info")}
+    yield from document(
+        head(loaded, "Findings"),
+        {"findings": map(dump, map(finding_item, ordered))},
+        {"summary": {**summary, "checkedRules": sorted(result.checked_rules)}},
+    )
+
+
+def finding_order(finding: Finding) -> tuple[str, int, int, str, str, str]:
+    """Return the key by which findings are sorted: by place, then rule, object and message."""
+    place = finding.place or Place("")
+    return (place.file, place.line, place.column, finding.rule, finding.object, finding.message)
+
+
+def finding_item(finding: Finding) -> Item:
+    """Return a finding."""
+    item: dict[str, Any] = {
+        "rule": finding.rule,
+        "name": finding.name,
+        "severity": finding.severity,
+        "basis": finding.basis,
+        "message": finding.message,
+        "object": finding.object,
+        **place_fields(finding.place),
+        "related": [_related_item(related) for related in finding.related],
+    }
+    if finding.witness is not None:
+        item["witness"] = flow_item(finding.witness)
+    return with_set(item, fix=finding.fix, hint=finding.hint)
+
+
+def _related_item(related: Related) -> Item:
+    return with_set({"message": related.message, **place_fields(related.place)}, object=related.object)

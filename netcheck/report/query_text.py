@@ -1,0 +1,108 @@
+"""The answer to a query as text: the verdict, a witness, what decided it and where that is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from netcheck.model.cluster import Loaded
+from netcheck.model.flow import Decider, Reason, Verdict
+from netcheck.queries.results import FlowText, PairResult, QueryResult
+from netcheck.report.layout import Style, count, footer, ports_text, prose
+from netcheck.report.paint import Role
+
+ROLES = {Verdict.ALLOWED: Role.GOOD, Verdict.DENIED: Role.BAD, Verdict.UNKNOWN: Role.DOUBT}
+MOST_PAIRS = 10
+
+
+def query_text(loaded: Loaded, result: QueryResult, style: Style) -> Iterator[str]:
+    """Yield the text: the whole answer first, then pair by pair, those that decide it first."""
+    yield _lines(_headline(result, style))
+    ordered = sorted(result.pairs, key=lambda pair: pair.verdict is not result.verdict)
+    shown = ordered if style.verbose else ordered[:MOST_PAIRS]
+    for pair in shown:
+        yield "\n" + _lines(_pair(pair, style, alone=len(result.pairs) == 1))
+    if len(shown) < len(ordered):
+        yield f"\nand {count(len(ordered) - len(shown), 'pair')} more (-v lists them)\n"
+    notes = footer(loaded, style)
+    if notes:
+        yield "\n" + _lines(notes)
+
+
+def _headline(result: QueryResult, style: Style) -> Iterator[str]:
+    word = style.paint(result.verdict.value, ROLES[result.verdict])
+    asked = f"  {result.asked}" if result.asked else ""
+    yield f"{word}  {result.source} -> {result.destination}{asked}"
+    if len(result.pairs) > 1:
+        verdicts = [pair.verdict for pair in result.pairs]
+        numbers = (f"{verdicts.count(verdict):,} {verdict.value}" for verdict in Verdict if verdict in verdicts)
+        yield f"  {count(len(result.pairs), 'pair')}: {', '.join(numbers)}"
+    yield from _reasons(result.reasons, style)
+
+
+def _pair(pair: PairResult, style: Style, *, alone: bool) -> Iterator[str]:
+    if not alone:
+        word = style.paint(pair.verdict.value, ROLES[pair.verdict])
+        yield f"{word}  {pair.source} -> {pair.destination}"
+    if pair.service:
+        yield f"  through:  {pair.service}"
+    yield from _connections(pair, style)
+    if pair.witness is not None:
+        yield from prose(f"  witness:  {flow_text(pair.witness)}", indent=12, width=style.width)
+    yield from _deciders(pair.decided_by, style)
+    yield from _reasons(pair.reasons, style)
+    if pair.proved_for:
+        yield from prose(f"  proved for {pair.proved_for}", indent=4, width=style.width)
+    if pair.depends_on:
+        yield f"  another CNI profile answers otherwise: {', '.join(pair.depends_on)}"
+
+
+def _connections(pair: PairResult, style: Style) -> Iterator[str]:
+    """Yield which of the asked connections are allowed, denied and unknown, unless the verdict says it alone."""
+    denied = pair.asked - pair.allowed - pair.unknown
+    for word, part in (("allowed", pair.allowed), ("denied", denied), ("unknown", pair.unknown)):
+        if part:
+            yield from prose(f"  {word + ':':9} {ports_text(part)}", indent=12, width=style.width)
+
+
+def _deciders(deciders: Iterable[Decider], style: Style) -> Iterator[str]:
+    for decider in deciders:
+        yield from prose(f"  {decider_text(decider)}", indent=4, width=style.width)
+        if decider.place is not None:
+            yield style.paint(f"      {decider.place}", Role.ASIDE)
+
+
+def decider_text(decider: Decider) -> str:
+    """Return what decided one direction, in a sentence without its place."""
+    rule = f" {decider.rule}" if decider.rule else ""
+    by = f"{decider.policy}{rule}" if decider.policy else "no policy selects the pod"
+    if decider.action == "exempt":
+        by = decider.policy or "policies do not apply"
+    cites = f" ({decider.cites})" if decider.cites else ""
+    note = f": {decider.note}" if decider.note else ""
+    return f"{decider.direction.value.lower() + ':':9} {decider.action} by {by}{cites}{note}"
+
+
+def _reasons(reasons: Iterable[Reason], style: Style) -> Iterator[str]:
+    for reason in reasons:
+        yield from prose(f"  because {reason.rule}: {reason.message}", indent=4, width=style.width)
+        if reason.place is not None:
+            yield style.paint(f"      {reason.place}", Role.ASIDE)
+
+
+def flow_text(flow: FlowText) -> str:
+    """Return a concrete flow in one line."""
+    protocol = flow.protocol.value if flow.protocol is not None else ""
+    port = f" {protocol}/{flow.port}" if flow.port is not None else f" {protocol}" if protocol else ""
+    source = _end(flow.source, flow.source_labels, flow.source_address)
+    destination = _end(flow.destination, flow.destination_labels, flow.destination_address)
+    note = f" ({flow.note})" if flow.note else ""
+    return f"{source} -> {destination}{port}{note}"
+
+
+def _end(name: str, labels: str, address: str) -> str:
+    inside = ", ".join(part for part in (labels, address) if part and part != name)
+    return f"{name} [{inside}]" if inside else name
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
