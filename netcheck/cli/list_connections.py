@@ -10,8 +10,8 @@ from netcheck.cli import exit_codes, screen
 from netcheck.cli.inputs import configuration, is_lossy, load_inputs, split_names
 from netcheck.cli.options import CONTEXT, Inputs, option, reads_input
 from netcheck.cli.outputs import Output, parse_outputs, to_stdout, write
-from netcheck.cli.suggest import did_you_mean
 from netcheck.cli.styles import style_of
+from netcheck.cli.suggest import did_you_mean
 from netcheck.errors import UsageError
 from netcheck.model.cluster import Loaded
 from netcheck.model.policy import Direction
@@ -47,7 +47,7 @@ _DIRECTIONS = {"ingress": Direction.INGRESS, "egress": Direction.EGRESS}
     says="both",
     text="ingress: only into the focus; egress: only out of it, by source.",
 )
-def list_(inputs: Inputs, resolution: str, focus: tuple[str, ...], direction: str | None) -> int:
+def list_(inputs: Inputs, *, resolution: str, focus: tuple[str, ...], direction: str | None) -> int:
     """List all allowed connections between workloads, and with the outside."""
     outputs = parse_outputs(inputs.output, FORMATS)
     loaded = load_inputs(inputs, configuration(inputs))
@@ -61,7 +61,7 @@ def list_(inputs: Inputs, resolution: str, focus: tuple[str, ...], direction: st
     _check_focus(focus, found)
     if to_stdout(outputs) != "json":
         screen.show_problems(loaded.problems, verbose=inputs.verbose, quiet=inputs.quiet)
-    write(outputs, {item.format: _pieces(item, inputs, loaded, found, direction == "egress") for item in outputs})
+    write(outputs, {item.format: _pieces(item, inputs, loaded, found, scope) for item in outputs})
     return exit_codes.decide(
         negative=False,
         incomplete=bool(found.unknown) or is_lossy(loaded),
@@ -83,17 +83,20 @@ def _check_focus(focus: Sequence[str], found: ConnectionList) -> None:
             raise UsageError(f"--focus: there is no endpoint `{text}`{did_you_mean(text, sorted(names))}")
 
 
-def _pieces(output: Output, inputs: Inputs, loaded: Loaded, found: ConnectionList, by_source: bool) -> Iterable[str]:
+def _pieces(output: Output, inputs: Inputs, loaded: Loaded, found: ConnectionList, scope: Scope) -> Iterable[str]:
     if output.format == "json":
         return connection_list(loaded, found)
     if output.format == "csv":
         return connection_csv(found)
     if output.format == "md":
-        return connection_markdown(loaded, found, by_source=by_source)
+        return connection_markdown(loaded, found, by_source=scope.direction is Direction.EGRESS)
     if output.format == "dot":
         return connection_dot(found)
-    return _table(output, inputs, loaded, found, by_source)
+    return _table(output, inputs, loaded, found, scope)
 
 
-def _table(output: Output, inputs: Inputs, loaded: Loaded, found: ConnectionList, by_source: bool) -> Iterator[str]:
-    return connection_table(loaded, found, style_of(output, inputs), by_source=by_source)
+def _table(output: Output, inputs: Inputs, loaded: Loaded, found: ConnectionList, scope: Scope) -> Iterator[str]:
+    whole = scope == Scope()
+    return connection_table(
+        loaded, found, style_of(output, inputs), by_source=scope.direction is Direction.EGRESS, whole=whole
+    )

@@ -48,7 +48,12 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, attribute, _ = COMMANDS[cmd_name]
-        found: click.Command = getattr(importlib.import_module(f"netcheck.cli.{module}"), attribute)
+        try:
+            found: click.Command = getattr(importlib.import_module(f"netcheck.cli.{module}"), attribute)
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("netcheck.lint"):
+                raise UsageError("this version has no lint rules yet") from None
+            raise
         return found
 
     def resolve_command(
@@ -95,6 +100,9 @@ def main(arguments: Sequence[str]) -> int:
     except click.exceptions.Abort:
         sys.stderr.write("\nnetcheck: interrupted\n")
         return exit_codes.INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        sys.stderr.write(f"{error.format_message()}\n")
+        return exit_codes.USAGE
     except click.ClickException as error:
         _complain(_usage_message(error), debug=debug)
         return exit_codes.USAGE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -43,7 +44,7 @@ class Inputs:
 
 def option(*names: str, says: str, text: str, **more: Any) -> Decorator:
     """Return a click option; `says` is its default in words, for the help."""
-    return click.option(*names, help=text, show_default=says, **more)
+    return click.option(*names, help=f"{text} [default: {says}]", show_default=False, **more)
 
 
 def _many(*names: str, text: str, says: str = "none", metavar: str) -> Decorator:
@@ -52,7 +53,7 @@ def _many(*names: str, text: str, says: str = "none", metavar: str) -> Decorator
 
 def flag(*names: str, text: str) -> Decorator:
     """Return an option without value, off by default."""
-    return click.option(*names, is_flag=True, help=text, show_default="off")
+    return click.option(*names, is_flag=True, help=f"{text} [default: off]", show_default=False)
 
 
 _SOURCES = """SOURCE is a file, a directory (read recursively: *.yaml, *.yml, *.json), `-` for stdin, or `git:REV[:PATH]`; the
@@ -65,13 +66,13 @@ def _shared(formats: Sequence[str]) -> list[Decorator]:
         click.argument("sources", metavar="[SOURCE]...", nargs=-1),
         option("--kubeconfig", metavar="FILE", says="none", text="For cluster: sources (not supported yet)."),
         option("--context", metavar="NAME", says="none", text="For cluster: sources (not supported yet)."),
-        click.option(
+        option(
             "-n",
             "--namespace",
             metavar="NS",
             default="default",
-            show_default=True,
-            help="Namespace of objects that name none.",
+            says="default",
+            text="Namespace of objects that name none.",
         ),
         _many("--only-namespace", metavar="NS", says="all", text="Report only what has an end in it."),
         _many("--exclude-namespace", metavar="NS", text="Leave its workloads out of the report."),
@@ -115,7 +116,7 @@ def reads_input(*formats: str) -> Decorator:
         def call(**values: Any) -> Any:
             return function(Inputs(**{name: values.pop(name) for name in names}), **values)
 
-        call.__doc__ = f"{function.__doc__}\n\n    {_SOURCES}"
+        call.__doc__ = f"{inspect.getdoc(function)}\n\n{_SOURCES}"
         decorated: Callable[..., Any] = call
         for item in reversed(_shared(formats)):
             decorated = item(decorated)

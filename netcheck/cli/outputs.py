@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 from netcheck.cli.suggest import did_you_mean
 from netcheck.errors import UsageError
@@ -62,17 +61,11 @@ def write(outputs: Sequence[Output], pieces: Mapping[str, Iterable[str]]) -> Non
     """
     for item in sorted(outputs, key=lambda item: item.file == STDOUT):
         if item.file == STDOUT:
-            _write_pieces(sys.stdout, pieces[item.format])
+            sys.stdout.writelines(pieces[item.format])
             continue
         try:
-            file = Path(item.file).open("w", encoding="utf-8", errors="backslashreplace", newline="")
+            with Path(item.file).open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+                file.writelines(pieces[item.format])
         except OSError as error:
-            raise UsageError(
-                f"`{item.file}` cannot be written: {(error.strerror or 'unknown reason').lower()}"
-            ) from None
-        with file:
-            _write_pieces(file, pieces[item.format])
-
-
-def _write_pieces(stream: TextIO, pieces: Iterable[str]) -> None:
-    stream.writelines(pieces)
+            why = (error.strerror or "unknown reason").lower()
+            raise UsageError(f"`{item.file}` cannot be written: {why}") from None

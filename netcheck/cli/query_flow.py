@@ -58,7 +58,7 @@ FORMATS = ("table", "json")
     text="How long one question to the solver may take; then its answer is unknown.",
 )
 def query(
-    inputs: Inputs, source: str, destination: str, port: str | None, protocol: str | None, solver_timeout: float
+    inputs: Inputs, *, source: str, destination: str, port: str | None, protocol: str | None, solver_timeout: float
 ) -> int:
     """Say whether A can reach B, with a witness or with what stops it.
 

@@ -16,9 +16,14 @@ _PORTS_COLUMN = 26
 EXAMPLES = 3
 
 
-def connection_table(loaded: Loaded, found: ConnectionList, style: Style, *, by_source: bool = False) -> Iterator[str]:
-    """Yield the text. A workload of one pod is not shown as reaching itself."""
-    return _Table(loaded, found, style, by_source).text()
+def connection_table(
+    loaded: Loaded, found: ConnectionList, style: Style, *, by_source: bool = False, whole: bool = True
+) -> Iterator[str]:
+    """Yield the text. A workload of one pod is not shown as reaching itself.
+
+    `whole` says that the list was not cut to a scope: then ends that it does not name have no connection, and this says so.
+    """
+    return _Table(loaded, found, style, by_source).text(whole=whole)
 
 
 class _Table:
@@ -32,10 +37,12 @@ class _Table:
         marks = {entry.depends_on for section in self._sections for entry in section.entries if entry.depends_on}
         self._marks = {names: number for number, names in enumerate(sorted(marks), 1)}
 
-    def text(self) -> Iterator[str]:
+    def text(self, *, whole: bool) -> Iterator[str]:
+        """Yield the sections, what is not known, and the notes."""
         for section in self._sections:
             yield _lines(self._section(section))
-        yield _lines(self._unreached())
+        if whole:
+            yield _lines(self._unreached())
         yield _lines(self._unknown())
         yield _lines(self._notes(), last=True)
 

@@ -23,6 +23,7 @@ class Paint:
     enabled: bool = False
 
     def __call__(self, text: str, role: Role) -> str:
+        """Return `text` in the colour of its role, or as it is."""
         return f"\x1b[{role.value}m{text}\x1b[0m" if self.enabled and text else text
 
 

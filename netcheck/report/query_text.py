@@ -9,9 +9,11 @@ from netcheck.model.flow import Decider, Reason, Verdict
 from netcheck.queries.results import FlowText, PairResult, QueryResult
 from netcheck.report.layout import Style, count, footer, ports_text, prose
 from netcheck.report.paint import Role
+from netcheck.values.connections import ConnectionSet
 
 ROLES = {Verdict.ALLOWED: Role.GOOD, Verdict.DENIED: Role.BAD, Verdict.UNKNOWN: Role.DOUBT}
 MOST_PAIRS = 10
+_ACTIONS = {"allow": "allowed", "deny": "denied", "pass": "passed on", "exempt": "not policed"}
 
 
 def query_text(loaded: Loaded, result: QueryResult, style: Style) -> Iterator[str]:
@@ -58,9 +60,12 @@ def _pair(pair: PairResult, style: Style, *, alone: bool) -> Iterator[str]:
 
 def _connections(pair: PairResult, style: Style) -> Iterator[str]:
     """Yield which of the asked connections are allowed, denied and unknown, unless the verdict says it alone."""
-    denied = pair.asked - pair.allowed - pair.unknown
-    for word, part in (("allowed", pair.allowed), ("denied", denied), ("unknown", pair.unknown)):
-        if part:
+    if pair.proved_for:
+        return
+    allowed, unknown = pair.allowed & pair.asked, pair.unknown & pair.asked
+    rest = pair.asked - allowed - unknown if pair.asked != ConnectionSet.all() else ConnectionSet.none()
+    for word, part in (("allowed", allowed), ("denied", rest), ("unknown", unknown)):
+        if part and part != pair.asked:
             yield from prose(f"  {word + ':':9} {ports_text(part)}", indent=12, width=style.width)
 
 
@@ -73,13 +78,13 @@ def _deciders(deciders: Iterable[Decider], style: Style) -> Iterator[str]:
 
 def decider_text(decider: Decider) -> str:
     """Return what decided one direction, in a sentence without its place."""
-    rule = f" {decider.rule}" if decider.rule else ""
-    by = f"{decider.policy}{rule}" if decider.policy else "no policy selects the pod"
-    if decider.action == "exempt":
-        by = decider.policy or "policies do not apply"
+    direction = f"{decider.direction.value.lower() + ':':9}"
     cites = f" ({decider.cites})" if decider.cites else ""
+    rule = f" {decider.rule}" if decider.rule else ""
     note = f": {decider.note}" if decider.note else ""
-    return f"{decider.direction.value.lower() + ':':9} {decider.action} by {by}{cites}{note}"
+    if not decider.policy:
+        return f"{direction} {_ACTIONS.get(decider.action, decider.action)}{cites}{note}"
+    return f"{direction} {_ACTIONS.get(decider.action, decider.action)} by {decider.policy}{rule}{cites}{note}"
 
 
 def _reasons(reasons: Iterable[Reason], style: Style) -> Iterator[str]:
