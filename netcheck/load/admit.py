@@ -13,7 +13,7 @@ from netcheck.errors import Place, Problem
 from netcheck.load import names
 from netcheck.load.check_common import check_metadata, mapping, text
 from netcheck.load.documents import RawObject
-from netcheck.load.kinds import Kind, NameRule, Treatment, find, split_version
+from netcheck.load.kinds import Kind, NameRule, Treatment, current_version, find, misspelt, split_version
 from netcheck.load.names import Faults
 from netcheck.load.report import Report
 from netcheck.load.schemas import METADATA, schemas
@@ -131,16 +131,43 @@ def _check(item: Admitted, version: str) -> None:
     check_metadata(report, value.get("metadata"), ("metadata",), name_check)
     if row is not None:
         _check_version(item, version, row)
+        _check_older_names(item, row)
+    else:
+        _check_kind(item)
     if not report.refused or schema is not None:
         _check_spec(item)
 
 
 def _check_version(item: Admitted, version: str, row: Kind) -> None:
+    """Tell versions and groups that no server has; the object is read as if it had the current one."""
     group = item.api_version.rpartition("/")[0]
-    if row.versions and (version not in row.versions or group != row.group):
-        current = f"{row.group}/{row.versions[0]}" if row.group else row.versions[0]
+    if (row.versions and version not in row.versions) or group != row.group:
         message = f"no server from 1.30 on has the kind `{item.kind}` in `{item.api_version}`"
-        item.report.blemish(("apiVersion",), message, f"write `apiVersion: {current}`", error=True)
+        item.report.blemish(("apiVersion",), message, f"write `apiVersion: {current_version(row)}`", error=True)
+
+
+def _check_kind(item: Admitted) -> None:
+    hint = misspelt(item.group, item.kind)
+    if hint is not None:
+        item.report.error(("kind",), f"no server has the kind `{item.kind}` in `{item.api_version}`", hint)
+
+
+def _check_older_names(item: Admitted, row: Kind) -> None:
+    """Tell names that only some servers take: a Service's may start with a digit from 1.36 on."""
+    name = item.name
+    if row.name_rule is NameRule.SERVICE and not names.dns_label(name) and names.dns_1035_label(name):
+        item.report.blemish(
+            ("metadata", "name"), f"`{name}`: servers before 1.36 refuse a name that starts with a digit"
+        )
+    elif item.kind == "StatefulSet" and not names.dns_subdomain(name) and names.dns_label(name):
+        item.report.blemish(
+            ("metadata", "name"), f"`{name}`: its pods could not be created: {names.dns_label(name)[0]}"
+        )
+    elif item.kind == "Job" and len(name) > _LONGEST_LABEL:
+        item.report.error(("metadata", "name"), f"invalid value `{name}`: must be no more than 63 characters")
+
+
+_LONGEST_LABEL = 63
 
 
 def _check_spec(item: Admitted) -> None:

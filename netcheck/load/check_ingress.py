@@ -100,7 +100,9 @@ def _check_backend(report: Report, backend: dict[str, Any], path: Path) -> None:
 def _check_service(report: Report, service: dict[str, Any], path: Path) -> None:
     name, port = text(service.get("name")), mapping(service.get("port"))
     if name:
-        faults(report, (*path, "service", "name"), name, names.dns_1035_label(name))
+        at_name = (*path, "service", "name")
+        if faults(report, at_name, name, names.dns_label(name)) and names.dns_1035_label(name):
+            report.blemish(at_name, f"`{name}`: servers before 1.36 refuse a name that starts with a digit")
     else:
         report.error((*path, "service", "name"), "required value")
     at = (*path, "service", "port")

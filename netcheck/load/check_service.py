@@ -122,7 +122,9 @@ def _check_port(report: Report, item: dict[str, Any], path: Path, seen: set[str]
         if name in seen:
             report.error((*path, "name"), f"duplicate value `{name}`")
         seen.add(name)
-    check_port(report, (*path, "port"), item.get("port") if item.get("port") is not None else 0)
+    number = item.get("port") or 0
+    if isinstance(number, int):
+        check_port(report, (*path, "port"), number)
     protocol = item.get("protocol")
     if text(protocol) and protocol not in PROTOCOLS:
         unsupported(report, (*path, "protocol"), protocol, sorted(PROTOCOLS))

@@ -194,7 +194,7 @@ KINDS: tuple[Kind, ...] = (
     *_harmless("cilium.io", "CiliumEndpoint CiliumLocalRedirectPolicy"),
     *_harmless("k8s.cni.cncf.io", "NetworkAttachmentDefinition MultiNetworkPolicy"),
     *_harmless(
-        "", "ConfigMap Secret ServiceAccount PersistentVolumeClaim ResourceQuota LimitRange PodTemplate Event"
+        "", "Binding ConfigMap Secret ServiceAccount PersistentVolumeClaim ResourceQuota LimitRange PodTemplate Event"
     ),
     *_harmless("", "PersistentVolume ComponentStatus", namespaced=False),
     *_harmless("rbac.authorization.k8s.io", "Role RoleBinding", name_rule=_N.SEGMENT),
@@ -214,6 +214,7 @@ KINDS: tuple[Kind, ...] = (
     *_harmless("node.k8s.io", "RuntimeClass", namespaced=False),
     *_harmless("coordination.k8s.io", "Lease"),
     *_harmless("apps", "ControllerRevision"),
+    *_harmless("autoscaling", "Scale"),
     *_harmless("certificates.k8s.io", "CertificateSigningRequest ClusterTrustBundle", namespaced=False, name_rule=_N.ANY),
     *_harmless("flowcontrol.apiserver.k8s.io", "FlowSchema PriorityLevelConfiguration", namespaced=False),
     *_harmless(_NET, "IPAddress ServiceCIDR", namespaced=False, name_rule=_N.ANY),
@@ -245,6 +246,34 @@ LEGACY_GROUPS = MappingProxyType(
 """Group and kind of removed APIs -> the group that has the kind now."""
 
 
+CLOSED_GROUPS = ("", "apps", "autoscaling", "batch", "discovery.k8s.io", "extensions", _NET)
+"""API groups all of whose kinds are in the table: no server has another kind there."""
+
+
+_BY_KIND = MappingProxyType({row.kind: row for row in KINDS if row.group in CLOSED_GROUPS})
+
+
+def _is_closed(group: str) -> bool:
+    return group in CLOSED_GROUPS or "." not in group
+
+
+def misspelt(group: str, kind: str) -> str | None:
+    """Return what is likely meant by a kind that no server can have (maybe nothing); None if one may have it."""
+    same = next((row for row in _BY_KIND.values() if row.kind.lower() == kind.lower()), None)
+    if group not in CLOSED_GROUPS and (same is None or "." in group):
+        return None
+    import difflib  # noqa: PLC0415 - only for a hint
+
+    close = [same] if same else [_BY_KIND[name] for name in difflib.get_close_matches(kind, _BY_KIND, n=1)]
+    return f"write `apiVersion: {current_version(close[0])}` and `kind: {close[0].kind}`" if close else ""
+
+
+def current_version(row: Kind) -> str:
+    """Return the `apiVersion` to write for a kind."""
+    version = row.versions[0] if row.versions else "v1"
+    return f"{row.group}/{version}" if row.group else version
+
+
 def split_version(api_version: str) -> tuple[str, str]:
     """Return (group, version) of an `apiVersion`; the group of `v1` is empty."""
     group, slash, version = api_version.rpartition("/")
@@ -252,8 +281,9 @@ def split_version(api_version: str) -> tuple[str, str]:
 
 
 def find(group: str, kind: str) -> Kind | None:
-    """Return the row of a kind, removed API groups included, or None."""
-    return TABLE.get((LEGACY_GROUPS.get((group, kind), group), kind))
+    """Return the row of a kind, or None. A built-in kind under a group that cannot have it is what it is called."""
+    found = TABLE.get((LEGACY_GROUPS.get((group, kind), group), kind))
+    return _BY_KIND.get(kind) if found is None and _is_closed(group) else found
 
 
 def markdown() -> str:

@@ -6,6 +6,7 @@ Dates and sexagesimal numbers stay text; `y`, `on` and the like are Booleans (SE
 from __future__ import annotations
 
 import re
+from math import isfinite, isinf
 from typing import Any
 
 _TRUE = ("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON")
@@ -64,7 +65,15 @@ def _number(text: str) -> Any:
     integer = _integer(plain)
     if integer is not None:
         return integer
-    return as_json_number(float(plain)) if _FLOAT.match(plain) else text
+    if not _FLOAT.match(plain):
+        return text
+    number = float(plain)
+    return text if isinf(number) else as_json_number(number)  # strconv.ParseFloat is out of range there
+
+
+def is_json(value: Any) -> bool:
+    """Return whether a scalar can be written as JSON: infinities and NaN cannot, and kubectl refuses the document."""
+    return not isinstance(value, float) or isfinite(value)
 
 
 def resolve(text: str) -> Any:

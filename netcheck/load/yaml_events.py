@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from netcheck.load.scalars import TAG, as_key, resolve, resolve_tagged
+from netcheck.load.scalars import TAG, as_key, is_json, resolve, resolve_tagged
 from netcheck.load.tree import Map, Mark, Seq
 
 MAX_DEPTH = 150
@@ -107,7 +107,12 @@ class _Builder:
         tag = event.tag
         text = event.value
         if tag is None or tag == "!":
-            return resolve(text) if event.implicit[0] and tag is None else text
+            if not event.implicit[0] or tag is not None:
+                return text
+            value = resolve(text)
+            if value.__class__ is float and not is_json(value):
+                raise _failure(f"`{text}` cannot be written as JSON", event.start_mark, "quote the value")
+            return value
         if tag == TAG + "binary":
             return self._binary(event)
         try:
