@@ -6,14 +6,19 @@ from collections.abc import Iterable, Iterator
 
 from netcheck.model.cluster import Loaded
 from netcheck.model.flow import Reason
-from netcheck.queries.results import ConnectionList, Row
-from netcheck.report.folding import Entry, Section, row_count, sections
+from netcheck.queries.results import ConnectionList, EndpointType, Row
+from netcheck.report.folding import Entry, Section, always_own_node, row_count, sections
 from netcheck.report.layout import Style, count, folded, footer, ports_text, prose, wrapped
 from netcheck.report.naming import Names
 from netcheck.report.paint import Role
 
 _PORTS_COLUMN = 26
 EXAMPLES = 3
+_NO_REASON = Reason(rule="NET-18", message="which fact is missing was not recorded")
+_OWN_NODE = (
+    "every workload is also reached, on all ports, from the node that it runs on",
+    "every workload also reaches, on all ports, the node that it runs on",
+)
 
 
 def connection_table(
@@ -33,7 +38,8 @@ class _Table:
         self._style = style
         self._by_source = by_source
         self._names = Names(found.endpoints)
-        self._sections = sections(found, by_source=by_source)
+        self._own_node = always_own_node(found, by_source=by_source)
+        self._sections = sections(found, by_source=by_source, without=self._own_node)
         marks = {entry.depends_on for section in self._sections for entry in section.entries if entry.depends_on}
         self._marks = {names: number for number, names in enumerate(sorted(marks), 1)}
 
@@ -41,6 +47,8 @@ class _Table:
         """Yield the sections, what is not known, and the notes."""
         for section in self._sections:
             yield _lines(self._section(section))
+        if self._own_node is not None:
+            yield _lines([_OWN_NODE[self._by_source]])
         if whole:
             yield _lines(self._unreached())
         yield _lines(self._unknown())
@@ -81,7 +89,8 @@ class _Table:
         missing = [end for end in range(len(self._found.endpoints)) if end not in present | open_ends]
         names = self._names.together(missing)
         if names:
-            first = "reach nothing: " if self._by_source else "reached by nothing: "
+            nothing = "nothing else" if self._own_node is not None else "nothing"
+            first = f"reach {nothing}: " if self._by_source else f"reached by {nothing}: "
             yield from wrapped(folded(names, self._style), first=first, indent=len(first), width=self._style.width)
 
     # ---- what is not known ---------------------------------------------------------------------------------------
@@ -95,7 +104,7 @@ class _Table:
         for row in rows:
             alike.setdefault(row.reasons, []).append(row)
         for reasons, members in sorted(alike.items(), key=lambda item: [(r.rule, r.message) for r in item[0]]):
-            for reason in reasons:
+            for reason in reasons or (_NO_REASON,):
                 text = f"  {reason.rule}: {reason.message}"
                 yield from prose(text, indent=4, width=self._style.width)
             yield from self._pairs(members)
@@ -122,7 +131,9 @@ class _Table:
         for names, number in self._marks.items():
             yield f"[{number}] another CNI profile answers otherwise: {', '.join(names)}"
         if not self._style.quiet:
-            pairs = count(row_count(self._found, self._sections), "allowed pair")
+            own = sum(item.type is EndpointType.WORKLOAD for item in self._found.endpoints)
+            rows = row_count(self._found, self._sections) + (own if self._own_node is not None else 0)
+            pairs = count(rows, "allowed pair")
             yield f"{count(len(self._found.endpoints), 'endpoint')}, {pairs}, {len(self._found.unknown):,} unknown"
         yield from footer(self._loaded, self._style)
 

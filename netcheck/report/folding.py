@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from netcheck.queries.results import ConnectionList, RowGroup
+from netcheck.queries.results import ConnectionList, EndpointType, RowGroup
 from netcheck.values.connections import ConnectionSet
 
 MOST_ROWS_FOR_MARKS = 200_000
@@ -36,10 +36,14 @@ class Section:
     entries: tuple[Entry, ...]
 
 
-def sections(found: ConnectionList, *, by_source: bool = False) -> tuple[Section, ...]:
-    """Return the allowed connections by destination, or by source. An end without connections is in no section."""
+def sections(found: ConnectionList, *, by_source: bool = False, without: int | None = None) -> tuple[Section, ...]:
+    """Return the allowed connections by destination, or by source. An end without connections is in no section.
+
+    `without` is an endpoint (position) that is left out as the other end.
+    """
+    hidden = 0 if without is None else 1 << without
     groups = [_turned(group, by_source) for group in found.groups]
-    masks = [_mask(group.sources) for group in groups]
+    masks = [_mask(group.sources) & ~hidden for group in groups]
     members: dict[int, list[int]] = {}
     for number, group in enumerate(groups):
         for end in group.destinations:
@@ -76,6 +80,22 @@ def _turned(group: RowGroup, by_source: bool) -> RowGroup:
     if not by_source:
         return group
     return RowGroup(sources=group.destinations, destinations=group.sources, connections=group.connections)
+
+
+def always_own_node(found: ConnectionList, *, by_source: bool = False) -> int | None:
+    """Return the own node's position iff every workload has all connections with it, whatever the CNI profile.
+
+    Then a table says so once.
+    """
+    types = [endpoint.type for endpoint in found.endpoints]
+    if EndpointType.OWN_NODE not in types:
+        return None
+    own = types.index(EndpointType.OWN_NODE)
+    workloads = {position for position, kind in enumerate(types) if kind is EndpointType.WORKLOAD}
+    turned = [_turned(group, by_source) for group in found.groups if group.connections == ConnectionSet.all()]
+    reached = {end for group in turned if own in group.sources for end in group.destinations}
+    marked = any(mask >> own & 1 for of_end in _marks(found, by_source).values() for mask in of_end.values())
+    return own if workloads and workloads <= reached and not marked else None
 
 
 def _mask(positions: Iterable[int]) -> int:

@@ -78,4 +78,13 @@ class Names:
 
 def addresses_name(held: IPSet) -> str:
     """Return a set of outside addresses in words as few as they can be."""
-    return ANY_OUTSIDE if held == IPSet.all() else describe(held)
+    if held == IPSet.all():
+        return ANY_OUTSIDE
+    whole4, whole6 = held.v4 == IPSet.all().v4, held.v6 == IPSet.all().v6
+    if whole4:
+        rest = f", {describe(IPSet(v6=held.v6))}" if held.v6 else ""
+        return f"any outside IPv4 address{rest}"
+    if whole6:
+        rest = f"{describe(IPSet(v4=held.v4))}, " if held.v4 else ""
+        return f"{rest}any outside IPv6 address"
+    return describe(held)
