@@ -163,11 +163,14 @@ class _NamespaceBits:
             first, _ = self._runs.get(name, (index, index))
             self._runs[name] = (first, index)
         self._memo: dict[LabelSelector, Bounds] = {}
+        self._by_label: dict[str, dict[str | None, int]] = {}
         self.open = {
             name: self.of_name(name)
             for name in self._runs
             if name in self._known and not self._known[name].labels_known
         }
+
+        self._all_known = _union(self.of_name(name) for name in self._runs if name not in self.open)
 
     def run(self, name: str) -> tuple[int, int] | None:
         """Return (first, last) of a namespace's elements, or None if it has none."""
@@ -184,22 +187,31 @@ class _NamespaceBits:
         return found
 
     def _match(self, selector: LabelSelector) -> Bounds:
-        must = may = 0
-        for name in self._runs:
-            certain, possible = self._one(name, selector)
-            if possible:
-                bits = self.of_name(name)
-                may |= bits
-                must |= bits if certain else 0
+        must = self._all_known
+        for requirement in selector.requirements:
+            must &= self._known_matching(requirement)
+        may = must
+        for name, bits in self.open.items():
+            certain, possible = bounds_with_open_labels(selector, self._known[name].labels)
+            may |= bits if possible else 0
+            must |= bits if certain else 0
         return must, may
 
-    def _one(self, name: str, selector: LabelSelector) -> tuple[bool, bool]:
-        namespace = self._known.get(name)
-        labels = namespace.labels if namespace is not None else {}
-        if namespace is None or namespace.labels_known:
-            certain = selector.matches(labels)
-            return certain, certain
-        return bounds_with_open_labels(selector, labels)
+    def _known_matching(self, requirement: Requirement) -> int:
+        """Return the elements in namespaces with known labels that satisfy the requirement."""
+        values = self._by_label.get(requirement.key)
+        if values is None:
+            values = self._by_label[requirement.key] = self._values_of(requirement.key)
+        return _union(bits for value, bits in values.items() if requirement.matches(value))
+
+    def _values_of(self, key: str) -> dict[str | None, int]:
+        values: dict[str | None, list[str]] = {}
+        for name in self._runs:
+            if name not in self.open:
+                namespace = self._known.get(name)
+                value = namespace.labels.get(key) if namespace is not None else None
+                values.setdefault(value, []).append(name)
+        return {value: _union(map(self.of_name, names)) for value, names in values.items()}
 
 
 def bounds_with_open_labels(selector: LabelSelector, labels: Mapping[str, str]) -> tuple[bool, bool]:

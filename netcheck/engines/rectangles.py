@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from netcheck.engines.tables import Table
-from netcheck.logic.atoms import indexes
+from netcheck.logic.atoms import indexes, runs
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -65,70 +65,94 @@ def _sides(found: dict[tuple[int, int], int]) -> tuple[Side, ...]:
 
 def join(egress: Sequence[Side], ingress: Sequence[Side], within: int) -> list[Rectangle]:
     """Return rectangles that hold exactly the flows within `within` x `within` that both sides let pass."""
-    index = _DestinationIndex(ingress)
-    found: dict[tuple[int, int], int] = {}
+    index = _Index(ingress)
+    found: list[Rectangle] = []
     for out in egress:
-        sources, targets = out.subjects & within, out.peers & within
+        sources, targets, ports = out.subjects & within, out.peers & within, out.mask
         if not sources or not targets:
             continue
-        for into in index.candidates(targets, out.mask):
-            mask = out.mask & into.mask
-            if not mask:
-                continue
+        met: dict[tuple[int, int], int] = {}
+        for into in index.candidates(targets, ports):
             source = sources & into.peers
             if not source:
                 continue
             destination = targets & into.subjects
-            if destination:
-                key = (source, mask)
-                found[key] = found.get(key, 0) | destination
-    return _merge(found)
+            if not destination:
+                continue
+            mask = ports & into.mask
+            if mask:
+                key = (source, destination)
+                met[key] = met.get(key, 0) | mask
+        found += _by_mask(met)
+    return found
 
 
-def _merge(found: dict[tuple[int, int], int]) -> list[Rectangle]:
-    """Merge rectangles that differ in their sources only, then those that differ in their ports only."""
-    by_target: dict[tuple[int, int], int] = {}
-    for (source, mask), destination in found.items():
-        key = (destination, mask)
-        by_target[key] = by_target.get(key, 0) | source
+def _by_mask(met: dict[tuple[int, int], int]) -> Iterable[Rectangle]:
+    """Merge what one side meets: the same sources and ports towards several destinations."""
+    merged: dict[tuple[int, int], int] = {}
+    for (source, destination), mask in met.items():
+        key = (source, mask)
+        merged[key] = merged.get(key, 0) | destination
+    return (Rectangle(source, destination, mask) for (source, mask), destination in merged.items())
+
+
+def merge(rectangles: Iterable[Rectangle]) -> list[Rectangle]:
+    """Return fewer rectangles that hold the same flows, sorted: equal in two of their three sides they become one."""
     by_ends: dict[tuple[int, int], int] = {}
-    for (destination, mask), source in by_target.items():
-        ends = (source, destination)
-        by_ends[ends] = by_ends.get(ends, 0) | mask
-    return sorted(Rectangle(source, destination, mask) for (source, destination), mask in by_ends.items())
+    for item in rectangles:
+        key = (item.sources, item.destinations)
+        by_ends[key] = by_ends.get(key, 0) | item.mask
+    by_source: dict[tuple[int, int], int] = {}
+    for (sources, destinations), mask in by_ends.items():
+        key = (sources, mask)
+        by_source[key] = by_source.get(key, 0) | destinations
+    by_target: dict[tuple[int, int], int] = {}
+    for (sources, mask), destinations in by_source.items():
+        key = (destinations, mask)
+        by_target[key] = by_target.get(key, 0) | sources
+    found = [(sources, destinations, mask) for (destinations, mask), sources in by_target.items()]
+    return [Rectangle(*item) for item in sorted(found)]
 
 
-class _DestinationIndex:
-    """Finds the ingress sides that can meet given destinations and ports.
+class _Index:
+    """Finds the ingress sides that can meet given destinations and ports: by whichever of the two leaves fewer.
 
-    Wide sides (many destinations, such as everything that is not isolated) are few and always tried; the others are
-    found through their destinations, or all tried where that is cheaper.
+    Sides with many destinations (such as everything that is not isolated) are few, and are always tried. Ports are
+    bucketed in blocks of atoms, so that many rules with a port of their own do not all meet each other.
     """
 
-    _WIDE = 64
+    _MANY = 64
+    _BLOCK = 64
 
     def __init__(self, ingress: Sequence[Side]) -> None:
-        self._all = ingress
-        self._wide: list[Side] = []
-        self._narrow: list[Side] = []
+        self._wide = [side for side in ingress if side.subjects.bit_count() > self._MANY]
+        self._narrow = [side for side in ingress if side.subjects.bit_count() <= self._MANY]
         self._by_destination: dict[int, list[int]] = {}
+        self._by_block: dict[int, list[int]] = {}
         self._covered = 0
-        for side in ingress:
-            if side.subjects.bit_count() > self._WIDE:
-                self._wide.append(side)
-                continue
-            number = len(self._narrow)
-            self._narrow.append(side)
+        for number, side in enumerate(self._narrow):
             self._covered |= side.subjects
             for element in indexes(side.subjects):
                 self._by_destination.setdefault(element, []).append(number)
+            for block in self._blocks(side.mask):
+                self._by_block.setdefault(block, []).append(number)
+
+    def _blocks(self, mask: int) -> Iterable[int]:
+        for first, last in runs(mask):
+            yield from range(first // self._BLOCK, last // self._BLOCK + 1)
 
     def candidates(self, destinations: int, mask: int) -> Iterable[Side]:
-        del mask
+        """Return a superset of the sides that share a destination and a port with what is given."""
         reachable = destinations & self._covered
-        if reachable.bit_count() * 4 > len(self._narrow):
-            return self._all
-        numbers: set[int] = set()
-        for element in indexes(reachable):
-            numbers.update(self._by_destination[element])
-        return [*self._wide, *(self._narrow[number] for number in sorted(numbers))]
+        if not reachable:
+            return self._wide
+        lists = self._fewer(reachable, mask)
+        numbers = lists[0] if len(lists) == 1 else {number for found in lists for number in found}
+        return [*self._wide, *(self._narrow[number] for number in numbers)]
+
+    def _fewer(self, destinations: int, mask: int) -> list[list[int]]:
+        by_port = [self._by_block.get(block, []) for block in dict.fromkeys(self._blocks(mask))]
+        if destinations.bit_count() > sum(map(len, by_port)):
+            return by_port
+        by_destination = [self._by_destination[element] for element in indexes(destinations)]
+        return min(by_port, by_destination, key=lambda lists: sum(map(len, lists)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from netcheck.engines.lowering import Lowering, labellings
-from netcheck.engines.rectangles import Rectangle, Side, Sides, join, sides
+from netcheck.engines.rectangles import Rectangle, Side, Sides, join, merge, sides
 from netcheck.engines.tables import DirectionTables, Table
 from netcheck.logic.atoms import indexes
 from netcheck.logic.classes import Universe
@@ -227,8 +227,7 @@ class _World:
             pods = family & self._pods
             allowed += _outside(out.must, into.must, pods, outside)
             unknown += _outside(out.open, into.open, pods, outside)
-        allowed = _merged_rectangles(allowed)
-        return self._corrected(allowed, _merged_rectangles(unknown))
+        return self._corrected(allowed, unknown)
 
     def _with_a_pod(self, rectangles: Iterable[Rectangle]) -> Iterable[Rectangle]:
         """Nodes among themselves are nobody's question."""
@@ -261,7 +260,7 @@ class _World:
                     allowed.append(Rectangle(1 << source, 1 << destination, found.allowed))
                 if found.unknown:
                     kept.append(Rectangle(1 << source, 1 << destination, found.unknown))
-        return Matrix(allowed=tuple(_merged_rectangles(allowed)), unknown=tuple(_merged_rectangles(kept)))
+        return Matrix(allowed=tuple(merge(allowed)), unknown=tuple(merge(kept)))
 
     def pairs(self) -> dict[tuple[int, int], PairMasks]:
         """Return every pair that has an allowed or unknown port."""
@@ -326,22 +325,6 @@ def _without(item: Rectangle, members: int) -> Iterable[Rectangle]:
         yield Rectangle(outside, item.destinations, item.mask)
     if outside := item.destinations & ~members:
         yield Rectangle(item.sources & members, outside, item.mask)
-
-
-def _merged_rectangles(rectangles: Iterable[Rectangle]) -> list[Rectangle]:
-    by_target: dict[tuple[int, int], int] = {}
-    for item in rectangles:
-        key = (item.destinations, item.mask)
-        by_target[key] = by_target.get(key, 0) | item.sources
-    by_source: dict[tuple[int, int], int] = {}
-    for (destinations, mask), sources in by_target.items():
-        key = (sources, mask)
-        by_source[key] = by_source.get(key, 0) | destinations
-    by_ends: dict[tuple[int, int], int] = {}
-    for (sources, mask), destinations in by_source.items():
-        ends = (sources, destinations)
-        by_ends[ends] = by_ends.get(ends, 0) | mask
-    return sorted(Rectangle(sources, destinations, mask) for (sources, destinations), mask in by_ends.items())
 
 
 def expand(matrix: Matrix) -> dict[tuple[int, int], PairMasks]:

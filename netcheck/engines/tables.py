@@ -93,6 +93,9 @@ class DirectionTables:
         self._masks: dict[tuple[PortPredicate, int], tuple[tuple[int, int, bool], ...]] = {}
         self._named = self._named_port_bits()
         self._tables: dict[tuple[object, ...], tuple[Part, ...]] = {}
+        self._group_of = {
+            id(stage): number for number, group in enumerate(self._pipeline.groups) for stage in group.stages
+        }
 
     def _named_port_bits(self) -> dict[tuple[str, Protocol], dict[tuple[int, ...], int]]:
         found: dict[tuple[str, Protocol], dict[tuple[int, ...], int]] = {}
@@ -184,10 +187,12 @@ class DirectionTables:
         everything = self._universe.everything
         if any(not item.additive for item in opaque):
             return [Part(self._ports.everything, 0, everything)]
-        chosen = set(map(id, stages))
+        by_group: dict[int, list[Stage]] = {}
+        for stage in stages:
+            by_group.setdefault(self._group_of[id(stage)], []).append(stage)
         parts = [Part(self._ports.everything, everything, everything)]
-        for group in reversed(self._pipeline.groups):
-            parts = self._group(group, [s for s in group.stages if id(s) in chosen], subject, version, parts)
+        for number in sorted(by_group, reverse=True):
+            parts = self._group(self._pipeline.groups[number], by_group[number], subject, version, parts)
         if opaque:
             parts = self._cloud(parts, isolated=bool(stages))
         return parts
@@ -205,8 +210,6 @@ class DirectionTables:
     def _group(
         self, group: Group, stages: list[Stage], subject: int, version: int, following: list[Part]
     ) -> list[Part]:
-        if not stages:
-            return following
         if group.mode is Mode.UNION:
             return self._union(group, stages, subject, version)
         return self._first_match(stages, subject, version, following)

@@ -6,6 +6,7 @@ Inside, an address is an integer; text is parsed and printed at the rim only.
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -102,7 +103,7 @@ class IPSet:
 
 def _cidrs_of_range(version: int, low: int, high: int) -> list[str]:
     kind = ipaddress.IPv4Address if version == 4 else ipaddress.IPv6Address
-    return [str(network) for network in ipaddress.summarize_address_range(kind(low), kind(high))]  # type: ignore[type-var]
+    return [str(network) for network in ipaddress.summarize_address_range(kind(low), kind(high))]
 
 
 def address_text(version: int, number: int) -> str:
@@ -116,8 +117,11 @@ def address_number(text: str) -> tuple[int, int]:
     Raises:
         ValueError: `text` is not an address.
     """
-    address = ipaddress.ip_address(text)
-    return address.version, int(address)
+    kind, version = (socket.AF_INET6, 6) if ":" in text else (socket.AF_INET, 4)
+    try:
+        return version, int.from_bytes(socket.inet_pton(kind, text), "big")
+    except OSError:
+        raise ValueError(f"`{text}` is no address") from None
 
 
 def describe(addresses: IPSet) -> str:
