@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from netcheck.model.cluster import Loaded
 from netcheck.model.flow import Verdict
 from netcheck.queries.results import ConnectionList, Endpoint, EndpointType, Row
-from netcheck.report.folding import sections
+from netcheck.report.connection_table import OWN_NODE
+from netcheck.report.folding import fold
 from netcheck.report.layout import Style, count, footer, ports_text
 from netcheck.report.naming import Names
 from netcheck.values.connections import ConnectionSet
@@ -42,9 +43,10 @@ def _csv_line(values: tuple[str, ...]) -> str:
 def connection_markdown(loaded: Loaded, found: ConnectionList, *, by_source: bool = False) -> Iterator[str]:
     """Yield a Markdown table for a pull request: ends with the same connections share a line."""
     names = Names(found.endpoints)
+    folded = fold(found, by_source=by_source)
     near, far = ("from", "to") if by_source else ("to", "from")
     yield f"| {near} | ports | {far} |\n|---|---|---|\n"
-    for section in sections(found, by_source=by_source):
+    for section in folded.sections:
         ends = ", ".join(names.together(section.ends))
         alone = frozenset(section.ends) if len(section.ends) == 1 else frozenset()
         for entry in section.entries:
@@ -52,6 +54,8 @@ def connection_markdown(loaded: Loaded, found: ConnectionList, *, by_source: boo
             mark = f" (depends on {', '.join(entry.depends_on)})" if entry.depends_on else ""
             yield _markdown_line(ends, ports_text(entry.connections) + mark, others)
             ends = ""
+    if folded.own_node is not None:
+        yield f"\n{OWN_NODE[by_source]}\n"
     if found.unknown:
         yield f"\n{count(len(found.unknown), 'pair')} unknown:\n\n| from | to | ports | because |\n|---|---|---|---|\n"
         for row in found.unknown:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from netcheck.model.cluster import Loaded
 from netcheck.model.flow import Reason
-from netcheck.queries.results import ConnectionList, EndpointType, Row
-from netcheck.report.folding import Entry, Section, always_own_node, row_count, sections
+from netcheck.queries.results import ConnectionList, Row
+from netcheck.report.folding import Entry, Section, fold
 from netcheck.report.layout import Style, count, folded, footer, ports_text, prose, wrapped
 from netcheck.report.naming import Names
 from netcheck.report.paint import Role
@@ -15,7 +15,7 @@ from netcheck.report.paint import Role
 _PORTS_COLUMN = 26
 EXAMPLES = 3
 _NO_REASON = Reason(rule="NET-18", message="which fact is missing was not recorded")
-_OWN_NODE = (
+OWN_NODE = (
     "every workload is also reached, on all ports, from the node that it runs on",
     "every workload also reaches, on all ports, the node that it runs on",
 )
@@ -38,8 +38,9 @@ class _Table:
         self._style = style
         self._by_source = by_source
         self._names = Names(found.endpoints)
-        self._own_node = always_own_node(found, by_source=by_source)
-        self._sections = sections(found, by_source=by_source, without=self._own_node)
+        self._folded = fold(found, by_source=by_source)
+        self._sections = self._folded.sections
+        self._own_node = self._folded.own_node
         marks = {entry.depends_on for section in self._sections for entry in section.entries if entry.depends_on}
         self._marks = {names: number for number, names in enumerate(sorted(marks), 1)}
 
@@ -48,7 +49,7 @@ class _Table:
         for section in self._sections:
             yield _lines(self._section(section))
         if self._own_node is not None:
-            yield _lines([_OWN_NODE[self._by_source]])
+            yield _lines([OWN_NODE[self._by_source]])
         if whole:
             yield _lines(self._unreached())
         yield _lines(self._unknown())
@@ -131,9 +132,7 @@ class _Table:
         for names, number in self._marks.items():
             yield f"[{number}] another CNI profile answers otherwise: {', '.join(names)}"
         if not self._style.quiet:
-            own = sum(item.type is EndpointType.WORKLOAD for item in self._found.endpoints)
-            rows = row_count(self._found, self._sections) + (own if self._own_node is not None else 0)
-            pairs = count(rows, "allowed pair")
+            pairs = count(self._folded.pairs, "allowed pair")
             yield f"{count(len(self._found.endpoints), 'endpoint')}, {pairs}, {len(self._found.unknown):,} unknown"
         yield from footer(self._loaded, self._style)
 

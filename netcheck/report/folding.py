@@ -36,32 +36,58 @@ class Section:
     entries: tuple[Entry, ...]
 
 
-def sections(found: ConnectionList, *, by_source: bool = False, without: int | None = None) -> tuple[Section, ...]:
-    """Return the allowed connections by destination, or by source. An end without connections is in no section.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """A folded list.
 
-    `without` is an endpoint (position) that is left out as the other end.
+    Attributes:
+        pairs: how many allowed pairs the list has.
+        own_node: the own node's position iff every workload has all connections with it, whatever the CNI profile:
+            then it is left out as the other end of `sections`, to be said once.
     """
-    hidden = 0 if without is None else 1 << without
-    groups = [_turned(group, by_source) for group in found.groups]
-    masks = [_mask(group.sources) & ~hidden for group in groups]
-    members: dict[int, list[int]] = {}
-    for number, group in enumerate(groups):
-        for end in group.destinations:
-            members.setdefault(end, []).append(number)
-    marks = _marks(found, by_source)
-    memo: dict[tuple[int, ...], _Cells] = {}
-    alike: dict[tuple[Entry, ...], list[int]] = {}
-    for end, numbers in sorted(members.items()):
-        key = tuple(numbers)
-        if key not in memo:
-            memo[key] = _cells((masks[number], groups[number].connections) for number in numbers)
-        cells = _marked(memo[key], marks.get(end, {}))
-        alone = 0 if found.endpoints[end].several else 1 << end
-        entries = _entries(cells, alone)
-        if entries:
-            alike.setdefault(_entries(cells, 0), []).append(end)
-    made = (_section(found, ends, entries) for entries, ends in alike.items())
-    return tuple(sorted(made, key=lambda section: section.ends))
+
+    sections: tuple[Section, ...]
+    pairs: int
+    own_node: int | None
+
+
+def fold(found: ConnectionList, *, by_source: bool = False) -> Folded:
+    """Return the allowed connections folded by destination, or by source. An end without connections is in no section."""
+    folding = _Folding(found, by_source)
+    whole = folding.sections()
+    own_node = _always_own_node(found, whole)
+    shown = whole if own_node is None else folding.sections(without=own_node)
+    return Folded(sections=shown, pairs=row_count(found, whole), own_node=own_node)
+
+
+class _Folding:
+    """The groups of one list, seen from one side."""
+
+    def __init__(self, found: ConnectionList, by_source: bool) -> None:
+        self._found = found
+        self._groups = [_turned(group, by_source) for group in found.groups]
+        self._masks = [_mask(group.sources) for group in self._groups]
+        self._marks = _marks(found, by_source)
+        self._members: dict[int, list[int]] = {}
+        for number, group in enumerate(self._groups):
+            for end in group.destinations:
+                self._members.setdefault(end, []).append(number)
+
+    def sections(self, *, without: int | None = None) -> tuple[Section, ...]:
+        """Return the sections; `without` is left out as the other end."""
+        shown = ~0 if without is None else ~(1 << without)
+        memo: dict[tuple[int, ...], _Cells] = {}
+        alike: dict[tuple[Entry, ...], list[int]] = {}
+        for end, numbers in sorted(self._members.items()):
+            key = tuple(numbers)
+            if key not in memo:
+                memo[key] = _cells((self._masks[n] & shown, self._groups[n].connections) for n in numbers)
+            cells = _marked(memo[key], self._marks.get(end, {}))
+            itself = 0 if self._found.endpoints[end].several else 1 << end
+            if any(mask & ~itself for mask in cells.values()):
+                alike.setdefault(_entries(cells), []).append(end)
+        made = (_section(self._found, ends, entries) for entries, ends in alike.items())
+        return tuple(sorted(made, key=lambda section: section.ends))
 
 
 def _section(found: ConnectionList, ends: list[int], entries: tuple[Entry, ...]) -> Section:
@@ -82,20 +108,17 @@ def _turned(group: RowGroup, by_source: bool) -> RowGroup:
     return RowGroup(sources=group.destinations, destinations=group.sources, connections=group.connections)
 
 
-def always_own_node(found: ConnectionList, *, by_source: bool = False) -> int | None:
-    """Return the own node's position iff every workload has all connections with it, whatever the CNI profile.
-
-    Then a table says so once.
-    """
+def _always_own_node(found: ConnectionList, folded: Iterable[Section]) -> int | None:
     types = [endpoint.type for endpoint in found.endpoints]
     if EndpointType.OWN_NODE not in types:
         return None
     own = types.index(EndpointType.OWN_NODE)
     workloads = {position for position, kind in enumerate(types) if kind is EndpointType.WORKLOAD}
-    turned = [_turned(group, by_source) for group in found.groups if group.connections == ConnectionSet.all()]
-    reached = {end for group in turned if own in group.sources for end in group.destinations}
-    marked = any(mask >> own & 1 for of_end in _marks(found, by_source).values() for mask in of_end.values())
-    return own if workloads and workloads <= reached and not marked else None
+    for section in folded:
+        for entry in section.entries:
+            if own in entry.others and entry.connections == ConnectionSet.all() and not entry.depends_on:
+                workloads.difference_update(section.ends)
+    return own if not workloads and EndpointType.WORKLOAD in types else None
 
 
 def _mask(positions: Iterable[int]) -> int:
@@ -158,11 +181,10 @@ def _marked(cells: _Cells, marks: dict[Marks, int]) -> _Cells:
     return out
 
 
-def _entries(cells: _Cells, without: int) -> tuple[Entry, ...]:
+def _entries(cells: _Cells) -> tuple[Entry, ...]:
     made = (
-        Entry(connections=connections, depends_on=names, others=tuple(positions(mask & ~without)))
+        Entry(connections=connections, depends_on=names, others=tuple(positions(mask)))
         for (connections, names), mask in cells.items()
-        if mask & ~without
     )
     return tuple(sorted(made, key=lambda entry: (entry.others, str(entry.connections), entry.depends_on)))
 
