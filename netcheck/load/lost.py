@@ -32,7 +32,7 @@ def sketch(text: str, default_namespace: str) -> Sketch | None:
     fields = metadata[1] if metadata else ""
     name = _value(fields, "name")
     namespace = _value(fields, "namespace")
-    if namespace is None and not re.search(r"namespace\s*:", text) and "{{" not in text:
+    if namespace is None and metadata and "{{" not in fields and not re.search(r"namespace\s*:", fields):
         namespace = default_namespace
     return Sketch(group if slash else "", kind[1], namespace, name or "?")
 

@@ -142,6 +142,13 @@ def test_a_broken_pod_is_a_lost_endpoint():
     assert [(lost.namespace, lost.kind, lost.name) for lost in loaded.cluster.lost] == [("shop", "Pod", "web")]
 
 
+def test_what_is_lost_in_a_template_is_known_only_where_its_namespace_is_plain():
+    plain = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\nspec: {{ x }}: [\n"
+    inside = plain.replace("  name: web\n", "  name: web\n  namespace: {{ ns }}\n")
+    for text, lost in ((plain, 1), (inside, 0)):
+        assert len(load_text(f"{named('p')}---\n{text}").cluster.lost) == lost
+
+
 def test_dashes_inside_a_block_scalar_do_not_split():
     text = (
         named("p")
