@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from netcheck.load.check_common import check_selector, faults, listing, mapping, text, unsupported
@@ -16,6 +17,7 @@ _MOST_ITEMS = 25
 _LAST_PRIORITY = 1000
 _TIERS = ("Admin", "Baseline")
 _PROTOCOLS = ("TCP", "UDP", "SCTP")
+_DOMAIN = re.compile(r"(\*\.)?([a-zA-Z0-9]([-a-zA-Z0-9_]*[a-zA-Z0-9])?\.)+[a-zA-Z0-9]([-a-zA-Z0-9_]*[a-zA-Z0-9])?\.?\Z")
 _OUTSIDE = ("networks", "nodes", "domainNames")
 
 
@@ -147,6 +149,10 @@ def _outside(report: Report, fields: dict[str, Any], path: Path) -> None:
         if cidr is None or (":" in text(network) and cidr.version == 4):
             message = f"invalid value `{text(network)[:80]}`: must be a CIDR such as 10.0.0.0/8 or fd00::/8"
             report.error((*path, "networks", index), message)
+    for index, name in enumerate(listing(fields.get("domainNames"))):
+        if isinstance(name, str) and not _DOMAIN.match(name):
+            message = f"invalid value `{name[:80]}`: must be a domain name, or `*.` and one"
+            report.error((*path, "domainNames", index), message)
     _selector(report, fields.get("nodes"), (*path, "nodes"))
 
 

@@ -82,6 +82,8 @@ def check_metadata(
             faults(report, (*path, "namespace"), namespace, names.dns_label(namespace))
     check_labels(report, fields.get("labels"), (*path, "labels"))
     check_annotations(report, fields.get("annotations"), (*path, "annotations"))
+    for index, item in enumerate(listing(fields.get("finalizers"))):
+        faults(report, (*path, "finalizers", index), text(item), names.qualified_name(text(item)))
     _check_owners(report, fields.get("ownerReferences"), (*path, "ownerReferences"))
 
 

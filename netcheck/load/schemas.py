@@ -45,8 +45,8 @@ def _any(names: str) -> dict[str, Shape]:
 
 _NP_PEER = struct(podSelector=SELECTOR, namespaceSelector=SELECTOR, ipBlock=struct(cidr=_S, except_=_STRINGS))
 _NP_PORTS = ListOf(struct(protocol=_S, port=_IS, endPort=_I))
-NETWORK_POLICY = _with_spec(
-    struct(
+NETWORK_POLICY = _top(
+    spec=struct(
         podSelector=SELECTOR,
         policyTypes=_STRINGS,
         ingress=ListOf(struct(from_=ListOf(_NP_PEER), ports=_NP_PORTS)),

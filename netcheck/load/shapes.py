@@ -129,7 +129,7 @@ class ShapeCheck:
             (*path, key),
             "unknown field, which the API server drops or refuses",
             hint,
-            error=self._strict_error,
+            error=self._strict_error and bool(path),
             of_key=True,
         )
 
