@@ -1,0 +1,53 @@
+"""Whole outputs for `testdata/quickstart`, per format. `make golden` rewrites them; the review reads the difference.
+
+A golden is not an oracle: the verdicts shown here are asserted by `tests/spec`, `tests/scenarios` and `tests/agree`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from netcheck.cli.main import main
+
+ROOT = Path(__file__).resolve().parents[2]
+EXPECTED = Path(__file__).parent / "expected"
+SHOP = "testdata/quickstart"
+CASES = {
+    "list.txt": ["list", SHOP],
+    "list-by-source.txt": ["list", SHOP, "--direction", "egress"],
+    "list-calico.txt": ["list", SHOP, "--cni", "calico"],
+    "list.json": ["list", SHOP, "-o", "json"],
+    "list-pods.json": ["list", SHOP, "-o", "json", "--resolution", "pod"],
+    "list.csv": ["list", SHOP, "-o", "csv"],
+    "list.md": ["list", SHOP, "-o", "md"],
+    "list.dot": ["list", SHOP, "-o", "dot"],
+    "query-allowed.txt": ["query", SHOP, "--from", "monitoring/prometheus", "--to", "shop/web"],
+    "query-denied.txt": ["query", SHOP, "--from", "shop/web", "--to", "svc:shop/api", "--port", "80"],
+    "query-pairs.txt": ["query", SHOP, "--from", "ns=shop", "--to", "data/db", "--port", "5432"],
+    "query-open-world.txt": ["query", SHOP, "--from", "any-pod", "--to", "data/db", "--port", "5432"],
+    "query.json": ["query", SHOP, "--from", "shop/web", "--to", "svc:shop/api", "--port", "80", "-o", "json"],
+    "lint.txt": ["lint", SHOP],
+    "lint.json": ["lint", SHOP, "-o", "json"],
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_output_is_as_recorded(name, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", "100")
+    code = main(CASES[name])
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert code in (0, 1)
+    path = EXPECTED / name
+    if os.environ.get("NETCHECK_GOLDEN") == "rewrite":
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(captured.out, encoding="utf-8")
+    assert captured.out == path.read_text(encoding="utf-8")
+
+
+def test_nothing_is_recorded_that_is_not_compared():
+    assert {path.name for path in EXPECTED.iterdir()} == set(CASES)
