@@ -298,7 +298,7 @@ class _Question:
     # ---- known pairs -------------------------------------------------------------------------------------------
 
     def _pair(self, slice_: _Slice, source: _Known, destination: _Known) -> PairResult:
-        source, destination = _on_one_node(source, destination)
+        source, destination = _on_one_node(self._cluster, source, destination)
         asked = self._connections(destination)
         if self._asked.icmp:
             return self._icmp(slice_, source, destination)
@@ -485,13 +485,28 @@ def _is_one_pod(source: _Known, destination: _Known) -> bool:
     return not source.end.pod.template
 
 
-def _on_one_node(source: _Known, destination: _Known) -> tuple[_Known, _Known]:
-    """NET-4, NET-5: what lives on the node that a pod is known to run on talks to it as its own node."""
-    if _lives_on(source, destination):
-        return replace(source, end=OwnNodeEnd(), pod=None), destination
-    if _lives_on(destination, source):
-        return source, replace(destination, end=OwnNodeEnd(), pod=None)
+def _on_one_node(cluster: Cluster, source: _Known, destination: _Known) -> tuple[_Known, _Known]:
+    """NET-4, NET-5: what lives on the node that a pod is known to run on talks to it as its own node.
+
+    Where the profile exempts no own node, a known own node is a node like others, judged by its address.
+    """
+    if cluster.profile.own_node_ingress is Switch.NO:
+        source = _as_known_node(cluster, source, destination)
+    elif _lives_on(source, destination):
+        source = replace(source, end=OwnNodeEnd(), pod=None)
+    if cluster.profile.own_node_egress is Switch.NO:
+        destination = _as_known_node(cluster, destination, source)
+    elif _lives_on(destination, source):
+        destination = replace(destination, end=OwnNodeEnd(), pod=None)
     return source, destination
+
+
+def _as_known_node(cluster: Cluster, one: _Known, other: _Known) -> _Known:
+    if isinstance(one.end, OwnNodeEnd) and isinstance(other.end, PodEnd):
+        for node in cluster.nodes:
+            if node.name == other.end.pod.node and node.addresses:
+                return replace(one, end=NodeEnd(node))
+    return one
 
 
 def _lives_on(one: _Known, other: _Known) -> bool:

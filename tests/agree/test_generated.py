@@ -1,0 +1,103 @@
+"""Generated clusters with everything at once: oracle = sets at all boundary values, sets = Z3 proved.
+
+`NETCHECK_AGREE=N` multiplies the number of clusters (nightly runs); seeds are printed in a failure and reproduce it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import replace
+
+import pytest
+
+from netcheck.engines.sets import SetEngine
+from netcheck.engines.smt import AnyPod, Existing, Reached, SmtEngine, Undecided, Unreached
+from netcheck.model.flow import Flow, PodEnd, Verdict
+from netcheck.model.objects import Pod, WorkloadId
+from netcheck.semantics.decide import decide
+from netcheck.values.connections import ConnectionSet
+from netcheck.values.ports import PortSet, Protocol
+from tests import strategies
+from tests.agree.compare import oracle_against_sets, sets_against_z3
+
+TIMES = int(os.environ.get("NETCHECK_AGREE", "1"))
+CHUNK = 25
+TINY = range(0, 600 * TIMES, CHUNK)
+SMALL = range(10_000, 10_000 + 400 * TIMES, CHUNK)
+PROVED = range(20_000, 20_000 + 1_000 * TIMES, 2 * CHUNK)
+
+
+@pytest.mark.parametrize("first", TINY)
+def test_oracle_and_sets_agree_on_tiny_clusters(first: int) -> None:
+    _agree(range(first, first + CHUNK), "tiny")
+
+
+@pytest.mark.parametrize("first", SMALL)
+def test_oracle_and_sets_agree_on_small_clusters(first: int) -> None:
+    _agree(range(first, first + CHUNK), "small")
+
+
+def _agree(seeds: range, size: str) -> None:
+    for seed in seeds:
+        cluster = strategies.of_seed(seed, size=size)
+        _, difference = oracle_against_sets(cluster, strategies.all_flows(cluster))
+        assert difference is None, f"seed {seed} ({size}): {difference}"
+
+
+@pytest.mark.parametrize("first", PROVED)
+def test_z3_proves_the_sets_right(first: int) -> None:
+    for seed in range(first, first + 2 * CHUNK):
+        difference = sets_against_z3(strategies.of_seed(seed))
+        assert difference is None, f"seed {seed}: {difference}"
+
+
+# ---- ends that are not known ---------------------------------------------------------------------------------------
+
+TRIED = 40
+
+
+def _random_pod(rng: random.Random, cluster: object, number: int) -> Pod:
+    namespaces = sorted(cluster.namespaces)
+    name = f"tried-{number}"
+    namespace = rng.choice(namespaces)
+    return Pod(
+        namespace=namespace,
+        name=name,
+        workload=WorkloadId(namespace, "Pod", name),
+        labels=dict(strategies.labels(rng)),
+    )
+
+
+@pytest.mark.parametrize("first", range(30_000, 30_000 + 150 * TIMES, CHUNK))
+def test_no_pod_that_is_tried_reaches_what_z3_says_none_can(first: int) -> None:
+    answers = {Reached: 0, Unreached: 0, Undecided: 0}
+    for seed in range(first, first + CHUNK):
+        rng = random.Random(seed)
+        cluster = strategies.of_seed(seed)
+        if not cluster.pods:
+            continue
+        target = rng.randrange(len(cluster.pods))
+        protocol, port = rng.choice(list(Protocol)), rng.choice(strategies.boundary_numbers(cluster))
+        sets = SetEngine(cluster)
+        ends = (AnyPod(), Existing(elements=1 << sets.universe.class_of[target]))
+        asked = ConnectionSet.of({protocol: PortSet.single(port)})
+        answer = SmtEngine(cluster, sets.universe, ends=ends).reach(*ends, asked)
+        answers[type(answer)] += 1
+        verdicts = _tried(rng, cluster, target, protocol, port)
+        if isinstance(answer, Unreached):
+            assert verdicts <= {Verdict.DENIED}, f"seed {seed}"
+        elif isinstance(answer, Undecided):
+            assert not answer.limit
+            assert Verdict.ALLOWED not in verdicts, f"seed {seed}"
+    assert answers[Reached]
+
+
+def _tried(rng: random.Random, cluster: object, target: int, protocol: Protocol, port: int) -> set[Verdict]:
+    found = set()
+    for number in range(TRIED):
+        pod = _random_pod(rng, cluster, number)
+        bigger = replace(cluster, pods=(*cluster.pods, pod))
+        flow = Flow(source=PodEnd(pod), destination=PodEnd(cluster.pods[target]), protocol=protocol, port=port)
+        found.add(decide(bigger, flow).verdict)
+    return found
