@@ -1,0 +1,19 @@
+"""What a selector that matches nothing was probably meant to say."""
+
+from __future__ import annotations
+
+from netcheck.lint.snapshot import Snapshot
+from netcheck.lint.wording import closest, wanted_values
+from netcheck.values.labels import LabelSelector
+
+
+def meant_labels(snapshot: Snapshot, namespace: str | None, selector: LabelSelector) -> str:
+    """Return the labels of loaded pods that are closest to what the selector asks for, or nothing."""
+    for key, value in wanted_values(selector):
+        known = snapshot.index.values(namespace, key)
+        if value in known:
+            continue
+        close = closest(value, known)
+        if close:
+            return f"`{key}: {close}`"
+    return ""

@@ -1,0 +1,31 @@
+"""Sorts the problems that loading found in objects to the one rule that reports each."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from netcheck.errors import Problem, Severity
+
+
+class Fault(Enum):
+    """What a problem of an object is to the rules."""
+
+    REFUSED = "refused by the API server"
+    UNKNOWN_FIELD = "a field or version that the API does not have"
+    OTHER = "reported as a problem only"
+
+
+def fault_of(problem: Problem) -> Fault:
+    """Return what a problem is; a document that could not be read as an object is never a finding."""
+    if not problem.object:
+        return Fault.OTHER
+    message = problem.message
+    if "unknown field, which the API server drops or refuses" in message:
+        return Fault.UNKNOWN_FIELD
+    if "no server from 1.30 on has the kind" in message:
+        return Fault.UNKNOWN_FIELD
+    if message.startswith("defined twice"):
+        return Fault.OTHER
+    if problem.severity is Severity.ERROR or "servers from 1.36 refuse it" in message:
+        return Fault.REFUSED
+    return Fault.OTHER

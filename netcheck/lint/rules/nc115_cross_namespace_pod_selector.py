@@ -1,0 +1,115 @@
+"""A podSelector alone for pods that run in another namespace.
+
+What it finds: peers with only a podSelector that matches no pod of the policy's namespace, but pods of other namespaces.
+Why it matters: a podSelector without a namespaceSelector never reaches another namespace, so the rule allows nobody.
+When to ignore it: the pods of the policy's own namespace are deployed from elsewhere. An info where none of them is loaded.
+How it is decided: by matching the selector against the labels of all loaded pods.
+Source: SEMANTICS NP-8, NP-10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netcheck.lint.finding import Finding, Related
+from netcheck.lint.reading import all_rules
+from netcheck.lint.rule import Rule, Snapshot
+from netcheck.lint.wording import listed, owners
+from netcheck.model.policy import PodPeer
+
+BAD = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: db}
+spec:
+  podSelector: {}
+  ingress:
+  - from:
+    - podSelector: {matchLabels: {app: api}}  # finds: NC115
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db, namespace: db, labels: {app: db}}
+spec: {containers: [{name: a, image: a}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+spec: {containers: [{name: a, image: a}]}
+"""
+
+GOOD = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: db}
+spec:
+  podSelector: {}
+  policyTypes: [Ingress, Egress]
+  ingress:
+  - from:
+    - podSelector: {matchLabels: {app: api}}
+      namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: shop}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db, namespace: db, labels: {app: db}}
+spec: {containers: [{name: a, image: a}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: api, namespace: shop, labels: {app: api}}
+spec: {containers: [{name: a, image: a}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny, namespace: shop}
+spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
+"""
+
+
+def check(snapshot: Snapshot) -> Iterator[Finding]:
+    """Yield one finding for each peer that looks in the wrong namespace."""
+    pods = snapshot.cluster.pods
+    for policy, direction, rule, path in all_rules(snapshot):
+        field = "from" if direction.value == "Ingress" else "to"
+        for number, peer in enumerate(rule.peers):
+            if not isinstance(peer, PodPeer) or peer.namespace_selector is not None or peer.pod_selector is None:
+                continue
+            if not peer.pod_selector.requirements or snapshot.peers(policy.namespace, peer):
+                continue
+            found = [pods[i] for i in snapshot.index.matching(None, peer.pod_selector)]
+            if not found:
+                continue
+            here = snapshot.whole or snapshot.index.within(policy.namespace)
+            spaces = sorted({pod.namespace for pod in found})
+            yield RULE.finding(
+                f"{path}.{field}[{number}]: podSelector `{peer.pod_selector}` looks in namespace `{policy.namespace}` only "
+                f"and matches nothing there; {owners(found)} of namespace {listed(spaces)} "
+                f"{'has' if len(found) == 1 else 'have'} the labels but {'is' if len(found) == 1 else 'are'} not allowed",
+                about=policy.label,
+                place=peer.place,
+                severity="warning" if here else "info",
+                related=(
+                    Related(
+                        message="has the labels",
+                        place=found[0].place,
+                        object=f"{found[0].workload.kind} {found[0].workload.namespace}/{found[0].workload.name}",
+                    ),
+                ),
+                hint=f"add `namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {spaces[0]}}}}}` to the same "
+                "list item",
+            )
+
+
+RULE = Rule(
+    code="NC115",
+    name="cross-namespace-pod-selector",
+    severity="warning",
+    basis="syntactic",
+    summary="A podSelector alone for pods that run in another namespace",
+    page=__doc__ or "",
+    since="0.1.0",
+    check=check,
+    bad=(BAD,),
+    good=(GOOD,),
+)
