@@ -8,9 +8,8 @@ import click
 import tabulate
 
 from netcheck.cli import exit_codes
-from netcheck.cli.lint_input import codes_of
 from netcheck.cli.options import CONTEXT, flag
-from netcheck.lint.catalogue import RULES
+from netcheck.lint.catalogue import RULES, find_rule
 
 DEBUG = flag("--debug", text="A traceback with every error.")
 
@@ -32,6 +31,5 @@ def rules(debug: bool) -> int:
 def explain(rule: str, debug: bool) -> int:
     """Print the page of a lint rule, by its code or its name."""
     del debug
-    pages = {item.code: item.page for item in RULES}
-    sys.stdout.write("\n\n".join(pages[code].strip() for code in codes_of(rule, "explain")) + "\n")
+    sys.stdout.write(find_rule(rule).page.strip() + "\n")
     return exit_codes.OK

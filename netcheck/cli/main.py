@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -150,6 +151,7 @@ def _bug(error: Exception, *, debug: bool) -> int:
 
 def run() -> None:
     """Run the process's command line; the entry point of `netcheck` and `kubectl-netcheck`."""
+    gc.disable()  # One answer and the process ends: what is loaded stays in use, and walking it is a third of the time.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

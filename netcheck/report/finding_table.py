@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from netcheck.lint.finding import Finding, LintResult
+from netcheck.lint.finding import SEVERITIES, Finding, LintResult
 from netcheck.model.cluster import Loaded
-from netcheck.report.json_findings import finding_order
 from netcheck.report.layout import Style, count, footer, prose
 from netcheck.report.paint import Role
 from netcheck.report.query_text import flow_text
 
-SEVERITIES = ("error", "warning", "info")
 ROLES = {"error": Role.BAD, "warning": Role.DOUBT, "info": Role.ASIDE}
 
 
 def finding_table(loaded: Loaded, result: LintResult, style: Style) -> Iterator[str]:
     """Yield the text: findings by file and line, then how many there are of each severity."""
-    ordered = sorted(result.findings, key=finding_order)
+    ordered = sorted(result.findings, key=lambda item: item.sort_key)
     for file, group in groupby(ordered, key=_file):
         yield f"{style.paint(file, Role.NAME)}\n"
         for finding in group:

@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from netcheck.queries.results import ConnectionList, EndpointType, RowGroup
 from netcheck.values.connections import ConnectionSet
 
-MOST_ROWS_FOR_MARKS = 200_000
-"""Above this many rows none is marked as depending on a switch: lists of this size do not say it."""
-
 Marks = tuple[str, ...]
 _Cells = dict[tuple[ConnectionSet, Marks], int]
 
@@ -129,11 +126,12 @@ def _mask(positions: Iterable[int]) -> int:
 
 
 def positions(mask: int) -> Iterator[int]:
-    """Yield the positions of a bit set, ascending."""
-    while mask:
-        low = mask & -mask
-        yield low.bit_length() - 1
-        mask ^= low
+    """Yield the positions of a bit set, ascending. Taking the lowest bit again and again would be quadratic."""
+    bits = bin(mask)[:1:-1]
+    found = bits.find("1")
+    while found >= 0:
+        yield found
+        found = bits.find("1", found + 1)
 
 
 def _cells(parts: Iterable[tuple[int, ConnectionSet]]) -> _Cells:
@@ -155,14 +153,11 @@ def _cells(parts: Iterable[tuple[int, ConnectionSet]]) -> _Cells:
 
 def _marks(found: ConnectionList, by_source: bool) -> dict[int, dict[Marks, int]]:
     """Return end -> switches -> the other ends for which the row depends on them."""
-    if sum(len(group.sources) * len(group.destinations) for group in found.groups) > MOST_ROWS_FOR_MARKS:
-        return {}
     marks: dict[int, dict[Marks, int]] = {}
-    for row in found.rows():
-        if row.depends_on:
-            end, other = (row.source, row.destination) if by_source else (row.destination, row.source)
-            of_end = marks.setdefault(end, {})
-            of_end[row.depends_on] = of_end.get(row.depends_on, 0) | 1 << other
+    for row in found.marked_rows():
+        end, other = (row.source, row.destination) if by_source else (row.destination, row.source)
+        of_end = marks.setdefault(end, {})
+        of_end[row.depends_on] = of_end.get(row.depends_on, 0) | 1 << other
     return marks
 
 

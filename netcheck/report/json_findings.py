@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from netcheck.errors import Place
 from netcheck.lint.finding import Finding, LintResult, Related
 from netcheck.model.cluster import Loaded
 from netcheck.report.json_v1 import Item, document, dump, flow_item, head, place_fields, with_set
@@ -13,7 +12,7 @@ from netcheck.report.json_v1 import Item, document, dump, flow_item, head, place
 
 def findings(loaded: Loaded, result: LintResult) -> Iterator[str]:
     """Yield the `Findings` document."""
-    ordered = sorted(result.findings, key=finding_order)
+    ordered = sorted(result.findings, key=lambda item: item.sort_key)
     severities = [finding.severity for finding in ordered]
     summary = {name: severities.count(name) for name in ("error", "warning", "info")}
     yield from document(
@@ -21,12 +20,6 @@ def findings(loaded: Loaded, result: LintResult) -> Iterator[str]:
         {"findings": map(dump, map(finding_item, ordered))},
         {"summary": {**summary, "checkedRules": sorted(result.checked_rules)}},
     )
-
-
-def finding_order(finding: Finding) -> tuple[str, int, int, str, str, str]:
-    """Return the key by which findings are sorted: by place, then rule, object and message."""
-    place = finding.place or Place("")
-    return (place.file, place.line, place.column, finding.rule, finding.object, finding.message)
 
 
 def finding_item(finding: Finding) -> Item:

@@ -61,7 +61,9 @@ def test_every_key_is_read(tmp_path, name, text):
     assert config.node_cidrs == ("192.168.0.0/24", "192.168.1.0/24")
     assert config.namespace_labels == {"monitoring": {"purpose": "monitoring"}}
     assert config.whole
-    assert config.workload_kinds == (WorkloadKind(api_group="example.com", kind="Thing", template_path=("spec", "pod")),)
+    assert config.workload_kinds == (
+        WorkloadKind(api_group="example.com", kind="Thing", template_path=("spec", "pod")),
+    )
     assert config.lint.select == {"NC101"}
     assert config.lint.ignore == {"dns-blocked"}
     assert config.lint.severity == {"NC102": "info"}
@@ -84,7 +86,10 @@ def test_an_empty_one_says_nothing(tmp_path):
 
 
 REFUSED = {
-    "unknown key": ("cni: calico\npodCidrs: 10.0.0.0/8\n", "netcheck.yaml:2:1: unknown key `podCidrs`; did you mean `podCidr`?"),
+    "unknown key": (
+        "cni: calico\npodCidrs: 10.0.0.0/8\n",
+        "netcheck.yaml:2:1: unknown key `podCidrs`; did you mean `podCidr`?",
+    ),
     "unknown lint key": ("lint:\n  failon: error\n", "2:3: unknown key `failon` in `lint`; did you mean `failOn`?"),
     "unknown namespace key": ("namespaces: {a: {label: {}}}\n", "did you mean `labels`?"),
     "unknown severity": ("lint: {failOn: fatal}\n", "`fatal` is not a severity"),

@@ -66,7 +66,9 @@ class TestTwo:
     @pytest.mark.parametrize("name", USAGE)
     def test_usage_says_what_is_wrong_and_what_would_be_right(self, netcheck, name):
         arguments, told = USAGE[name]
-        sources = [QUICKSTART] if arguments and arguments[0] in ("list", "query") and "cluster:" not in arguments else []
+        sources = (
+            [QUICKSTART] if arguments and arguments[0] in ("list", "query") and "cluster:" not in arguments else []
+        )
         done = netcheck(*arguments, *sources)
         assert (done.code, done.out) == (2, "")
         assert told in done.err
@@ -128,8 +130,10 @@ class TestFour:
 
     @pytest.mark.parametrize(
         ("negative", "incomplete", "allowed", "code"),
-        [(False, False, False, 0), (True, False, False, 1), (False, True, False, 4), (True, True, False, 4)]
-        + [(False, True, True, 0), (True, True, True, 1), (True, False, True, 1)],
+        [
+            *((False, False, False, 0), (True, False, False, 1), (False, True, False, 4), (True, True, False, 4)),
+            *((False, True, True, 0), (True, True, True, 1), (True, False, True, 1)),
+        ],
     )
     def test_precedence(self, negative, incomplete, allowed, code):
         assert decide(negative=negative, incomplete=incomplete, allow_incomplete=allowed) == code

@@ -46,10 +46,14 @@ class TestAssumptions:
         assert pair not in rows(netcheck(*given).json)
         document = netcheck(*given, "--assume", "ownNodeEgress=yes").json
         assert pair in rows(document)
-        assert {"message": "the switch `ownNodeEgress` is `yes`, as given", "option": "--assume"} in document["assumptions"]
+        assert {"message": "the switch `ownNodeEgress` is `yes`, as given", "option": "--assume"} in document[
+            "assumptions"
+        ]
 
     def test_auto_says_that_files_name_no_plugin(self, netcheck):
-        messages = [item["message"] for item in netcheck("list", QUICKSTART, "-o", "json", "--cni", "auto").json["assumptions"]]
+        messages = [
+            item["message"] for item in netcheck("list", QUICKSTART, "-o", "json", "--cni", "auto").json["assumptions"]
+        ]
         assert any("generic" in message and "auto" in message for message in messages)
 
     def test_the_pod_cidr_settles_a_block(self, netcheck):
@@ -81,7 +85,9 @@ class TestScope:
         assert "nothing" not in netcheck("list", QUICKSTART, "--focus", "shop/api").out
 
     def test_pod_resolution(self, netcheck):
-        ids = {item["id"] for item in netcheck("list", QUICKSTART, "-o", "json", "--resolution", "pod").json["endpoints"]}
+        ids = {
+            item["id"] for item in netcheck("list", QUICKSTART, "-o", "json", "--resolution", "pod").json["endpoints"]
+        }
         assert "shop/web[Pod]" in ids
 
 
@@ -113,7 +119,9 @@ class TestOutputs:
 
 
 def many(number, severity=Severity.ERROR):
-    return [Problem(severity=severity, message=f"problem {n}", place=Place("f.yaml", n, 1)) for n in range(1, number + 1)]
+    return [
+        Problem(severity=severity, message=f"problem {n}", place=Place("f.yaml", n, 1)) for n in range(1, number + 1)
+    ]
 
 
 class TestProblems:
@@ -197,11 +205,21 @@ def _bytes(arguments, seed):
 def test_names_of_files_that_are_not_text_do_no_harm(tmp_path):
     name = os.fsdecode(b"caf\xe9.yaml")
     try:
-        Path(tmp_path, name).write_text(NAMESPACE + "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n", encoding="utf-8")
+        Path(tmp_path, name).write_text(
+            NAMESPACE + "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n", encoding="utf-8"
+        )
     except OSError:
         pytest.skip("this file system has only names that are text")
     for output in ("table", "json"):
-        command = [sys.executable, "-c", "from netcheck.cli.main import run; run()", "list", str(tmp_path), "-o", output]
+        command = [
+            sys.executable,
+            "-c",
+            "from netcheck.cli.main import run; run()",
+            "list",
+            str(tmp_path),
+            "-o",
+            output,
+        ]
         done = subprocess.run(command, capture_output=True, check=False)
         assert done.returncode == 4
         assert b"Traceback" not in done.stderr

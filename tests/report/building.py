@@ -67,6 +67,9 @@ MESSY = Loaded(
         Problem(severity=Severity.ERROR, message="refused", hint="write it well", place=Place("a.yaml")),
     ),
     not_modelled=(NotModelled(kind="K", api_version="g/v1", count=2, effect="may deny"),),
-    assumptions=(Assumption(message="pods lie somewhere", option="--pod-cidr", rule="NP-20"), Assumption(message="ready")),
+    assumptions=(
+        Assumption(message="pods lie somewhere", option="--pod-cidr", rule="NP-20"),
+        Assumption(message="ready"),
+    ),
     lost_anything=True,
 )

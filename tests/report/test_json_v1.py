@@ -94,7 +94,13 @@ class TestConnectionList:
                 "dependsOn": ["cidrMatchesPods"],
             }
         ]
-        reason = {"rule": "NP-20", "message": "the pod's address is not known", "file": "p.yaml", "line": 3, "column": 5}
+        reason = {
+            "rule": "NP-20",
+            "message": "the pod's address is not known",
+            "file": "p.yaml",
+            "line": 3,
+            "column": 5,
+        }
         assert document["unknown"][0]["reasons"] == [reason]
 
     def test_every_item_has_a_line(self):

@@ -147,7 +147,7 @@ class TestExports:
 
 
 def test_an_item_is_never_broken():
-    assert wrapped(["aaa", "bbb", "ccc"], first="x ", indent=2, width=10) == ["x aaa,", "  bbb,", "  ccc"]
+    assert wrapped(["aaa", "bbb", "ccc"], first="x ", indent=2, width=10) == ["x aaa,", "  bbb, ccc"]
     assert wrapped([], first="x", indent=1, width=80) == ["x"]
 
 
