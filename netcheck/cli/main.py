@@ -49,12 +49,7 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, attribute, _ = COMMANDS[cmd_name]
-        try:
-            found: click.Command = getattr(importlib.import_module(f"netcheck.cli.{module}"), attribute)
-        except ModuleNotFoundError as error:
-            if (error.name or "").startswith("netcheck.lint"):
-                raise UsageError("this version has no lint rules yet") from None
-            raise
+        found: click.Command = getattr(importlib.import_module(f"netcheck.cli.{module}"), attribute)
         return found
 
     def resolve_command(

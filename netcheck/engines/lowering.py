@@ -41,9 +41,10 @@ class Lowering:
 
     def __init__(self, universe: Universe) -> None:
         self.universe = universe
-        self._memo: dict[tuple[Predicate, int], Bounds] = {}
-        self.namespaces: Mapping[str, Namespace] = universe.cluster.namespaces
-        self._namespaces = _NamespaceBits(universe, self.namespaces)
+        self._memo: dict[tuple[Predicate, int], Bounds]
+        self.namespaces: Mapping[str, Namespace]
+        self._namespaces: _NamespaceBits
+        self._reset(universe.cluster.namespaces)
         self._labels = _LabelBits(universe, self._namespaces)
         self._kinds = _kind_bits(universe)
         self.addresses = AddressBits(universe, self._kinds)
@@ -51,11 +52,15 @@ class Lowering:
 
     def with_namespace_labels(self, name: str, labels: Mapping[str, str]) -> Lowering:
         """Return a lowering that differs from this one in that the labels of one namespace are known to be `labels`."""
+        namespaces = {**self.namespaces, name: Namespace(name=name, labels=labels)}
         other = copy(self)
-        other._memo = {}
-        other.namespaces = {**self.namespaces, name: Namespace(name=name, labels=labels)}
-        other._namespaces = _NamespaceBits(self.universe, other.namespaces)
+        other._reset(namespaces)  # noqa: SLF001 - a copy of this very object
         return other
+
+    def _reset(self, namespaces: Mapping[str, Namespace]) -> None:
+        self._memo = {}
+        self.namespaces = namespaces
+        self._namespaces = _NamespaceBits(self.universe, namespaces)
 
     @property
     def open_namespaces(self) -> Mapping[str, int]:

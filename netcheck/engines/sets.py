@@ -7,7 +7,7 @@ denied otherwise. Where a profile switch is unknown every value is a completion 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from netcheck.engines.lowering import Lowering, labellings
@@ -19,6 +19,7 @@ from netcheck.logic.ir import AllOf, AnyOf, NamespaceLabels, Not, Predicate, Pro
 from netcheck.logic.translate import resolutions, translate
 from netcheck.model.cluster import Cluster
 from netcheck.model.policy import Direction
+from netcheck.model.profile import Profile
 from netcheck.values.connections import ConnectionSet
 from netcheck.values.labels import LabelSelector
 
@@ -50,11 +51,25 @@ class SetEngine:
     `pods` restricts the universe to some pods (positions in `cluster.pods`): what a question about few ends needs.
     """
 
-    def __init__(self, cluster: Cluster, pods: Iterable[int] | None = None) -> None:
+    def __init__(
+        self, cluster: Cluster, pods: Iterable[int] | None = None, *, universe: Universe | None = None
+    ) -> None:
         self.cluster = cluster
         programs = [translate(cluster, profile) for profile in resolutions(cluster)]
-        self.universe = Universe(cluster, programs, pods)
+        self.universe = universe or Universe(cluster, programs, pods)
         self._worlds = [_World(program, self.universe) for program in programs]
+
+    def under(self, profile: Profile) -> SetEngine:
+        """Return the engine of the same cluster under another profile; the universe is shared.
+
+        Switches change which kinds of endpoints a predicate is about, never which labels, ports or addresses occur.
+        """
+        return SetEngine(replace(self.cluster, profile=profile), universe=self.universe)
+
+    def to_own_node(self) -> dict[int, int]:
+        """Return for each class of pods the ports on which flows to its own node are allowed, without any join."""
+        found = [world.to_own_node() for world in self._worlds]
+        return {element: _all(masks[element] for masks in found) for element in range(self.universe.pod_count)}
 
     @cached_property
     def matrix(self) -> Matrix:
@@ -112,6 +127,13 @@ def _combine(found: Sequence[PairMasks]) -> PairMasks:
     return PairMasks(allowed=allowed, unknown=possible & ~allowed)
 
 
+def _all(masks: Iterable[int]) -> int:
+    found = -1
+    for mask in masks:
+        found &= mask
+    return found
+
+
 class _World:
     """One program over the universe: every switch decided."""
 
@@ -137,12 +159,12 @@ class _World:
 
     def pair(self, source: int, destination: int) -> PairMasks:
         families = [v for v in _FAMILIES if self._family[v] >> source & self._family[v] >> destination & 1]
-        must, may = self._independent(source, destination, families)
+        must, may = self.independent(source, destination, families)
         if may != must and self._is_correlated(source, destination):
             must, may = self._exact(source, destination, families)
         return PairMasks(allowed=must, unknown=may & ~must)
 
-    def _independent(self, source: int, destination: int, families: Iterable[int]) -> tuple[int, int]:
+    def independent(self, source: int, destination: int, families: Iterable[int]) -> tuple[int, int]:
         """Return the bounds of a pair with each side judged on its own: some family must let the flow pass (NET-2)."""
         must = may = 0
         for version in families:
@@ -181,10 +203,10 @@ class _World:
         }
         assignments = labellings(sorted(selectors, key=str), self.lowering.namespaces[name].labels)
         if assignments is None:
-            return self._independent(source, destination, families)
+            return self.independent(source, destination, families)
         every, some = self._universe.ports.everything, 0
         for assignment in assignments:
-            must, may = self._labelled(name, assignment)._independent(source, destination, families)
+            must, may = self._labelled(name, assignment).independent(source, destination, families)
             every &= must
             some |= may
         return every, some
@@ -261,6 +283,19 @@ class _World:
                 if found.unknown:
                     kept.append(Rectangle(1 << source, 1 << destination, found.unknown))
         return Matrix(allowed=tuple(merge(allowed)), unknown=tuple(merge(kept)))
+
+    def to_own_node(self) -> dict[int, int]:
+        """Return for each class of pods the ports on which flows to its own node must pass (NET-5)."""
+        own = self._universe.own_node
+        found = dict.fromkeys(range(self._universe.pod_count), 0)
+        for version in _FAMILIES:
+            if not self._family[version] >> own & 1:
+                continue
+            for table in self._directions[Direction.EGRESS].tables(version):
+                must, _ = _towards(table, own)
+                for element in indexes(table.subjects & self._family[version]):
+                    found[element] |= must
+        return found
 
     def pairs(self) -> dict[tuple[int, int], PairMasks]:
         """Return every pair that has an allowed or unknown port."""

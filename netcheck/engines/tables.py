@@ -17,7 +17,6 @@ from netcheck.logic.ir import (
     Action,
     AllOf,
     AnyOf,
-    Everything,
     Group,
     InAddresses,
     IsKind,
@@ -370,7 +369,7 @@ class DirectionTables:
 
     def _resolve(self, ports: PortPredicate, subject: int) -> list[tuple[int, int, bool]]:
         found = []
-        for name, protocol, numbers, holders in self._named_holders(ports):
+        for protocol, numbers, holders in self._named_holders(ports):
             mask = _bits_union(self._ports.single(protocol, number) for number in numbers)
             if self._direction is Direction.EGRESS:
                 seen = self._lowering.kinds(self._program.named_port_peers)
@@ -379,11 +378,11 @@ class DirectionTables:
                 found.append((mask, -1, len(numbers) == 1))
         return found
 
-    def _named_holders(self, ports: PortPredicate) -> Iterable[tuple[str, Protocol, tuple[int, ...], int]]:
+    def _named_holders(self, ports: PortPredicate) -> Iterable[tuple[Protocol, tuple[int, ...], int]]:
         for (name, protocol), by_numbers in self._named.items():
             if any(item.name == name and item.protocol in (protocol, None) for item in ports.named):
                 for numbers, holders in by_numbers.items():
-                    yield name, protocol, numbers, holders
+                    yield protocol, numbers, holders
 
 
 def disjuncts(peer: Predicate) -> tuple[Predicate, ...]:

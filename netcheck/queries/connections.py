@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,9 +11,10 @@ from netcheck.engines.sets import SetEngine
 from netcheck.logic.atoms import indexes
 from netcheck.logic.classes import mask_of
 from netcheck.model.cluster import Cluster
+from netcheck.model.flow import Reason
 from netcheck.model.policy import Direction
 from netcheck.model.profile import PROFILES, SWITCH_FIELDS, Switch
-from netcheck.queries.endpoints import Located, Resolution, locate
+from netcheck.queries.endpoints import Resolution, locate
 from netcheck.queries.results import ConnectionList, Endpoint, EndpointType, Row, RowGroup
 from netcheck.queries.unknowns import reasons
 
@@ -87,13 +88,12 @@ class _Lister:
     # ---- result ------------------------------------------------------------------------------------------------
 
     def result(self) -> ConnectionList:
-        rows = _Rows(self)
-        unknown = tuple(self._unknown_rows()) if self._engine.matrix.unknown else ()
         return ConnectionList(
             endpoints=tuple(item.endpoint for item in self._located),
             groups=tuple(self._groups()),
-            unknown=unknown,
-            row_source=rows,
+            unknown=tuple(self._unknown_rows()) if self._engine.matrix.unknown else (),
+            row_source=_Walk(self.sorted_rows),
+            marked_source=_Walk(self.marked_rows),
         )
 
     def _groups(self) -> Iterable[RowGroup]:
@@ -101,121 +101,146 @@ class _Lister:
             sources, destinations = self._positions(item.sources), self._positions(item.destinations)
             if not sources or not destinations:
                 continue
-            found = self._engine.connections(item.mask)
-            if self._all_inside:
-                yield RowGroup(sources=sources, destinations=destinations, connections=found)
-            else:
-                yield from self._scoped_groups(
-                    sources, destinations, RowGroup(sources=(), destinations=(), connections=found)
-                )
+            group = RowGroup(
+                sources=sources, destinations=destinations, connections=self._engine.connections(item.mask)
+            )
+            yield from (group,) if self._all_inside else self._scoped(group)
 
-    def _scoped_groups(
-        self, sources: tuple[int, ...], destinations: tuple[int, ...], empty: RowGroup
-    ) -> Iterable[RowGroup]:
+    def _scoped(self, group: RowGroup) -> Iterable[RowGroup]:
         """Cut a group to what is in scope: from the inside to anywhere, and from the outside to the inside."""
         direction = self._scope.direction
-        inner = tuple(p for p in sources if self._inside[p]) if direction is not Direction.INGRESS else ()
+        inner = tuple(p for p in group.sources if self._inside[p]) if direction is not Direction.INGRESS else ()
         if inner:
-            yield replace(empty, sources=inner, destinations=destinations)
-        rest = tuple(p for p in sources if p not in set(inner))
-        targets = tuple(p for p in destinations if self._inside[p]) if direction is not Direction.EGRESS else ()
+            yield replace(group, sources=inner)
+        rest = tuple(p for p in group.sources if p not in set(inner))
+        targets = tuple(p for p in group.destinations if self._inside[p]) if direction is not Direction.EGRESS else ()
         if rest and targets:
-            yield replace(empty, sources=rest, destinations=targets)
+            yield replace(group, sources=rest, destinations=targets)
 
     def _positions(self, elements: int) -> tuple[int, ...]:
         return tuple(sorted(p for element in indexes(elements & self._shown) for p in self._of_element[element]))
 
-    def masks(self) -> dict[int, dict[int, int]]:
-        """Return the allowed port mask of every pair of shown elements: source -> destination -> mask."""
-        return _expanded(self._engine.matrix.allowed, self._shown)
+    # ---- rows --------------------------------------------------------------------------------------------------
+
+    def sorted_rows(self) -> Iterator[Row]:
+        """Yield the allowed rows by source and destination id."""
+        allowed = _BySource(self._engine.matrix.allowed, self._shown)
+        switches = self.switches
+        for source, item in enumerate(self._located):
+            row = allowed.of(item.element)
+            for destination in self._ordered(row):
+                target = self._located[destination].element
+                if self._is_reported(source, destination):
+                    yield Row(
+                        source=source,
+                        destination=destination,
+                        connections=self._engine.connections(row[target]),
+                        depends_on=switches.get((item.element, target), ()),
+                    )
+
+    def _ordered(self, elements: Iterable[int]) -> list[int]:
+        """Return the positions of the endpoints that some elements stand for, ascending."""
+        return sorted(position for element in elements for position in self._of_element[element])
+
+    def marked_rows(self) -> Iterator[Row]:
+        """Yield the allowed rows that depend on a switch, by source and destination id."""
+        allowed = _BySource(self._engine.matrix.allowed, self._shown)
+        by_source: dict[int, dict[int, tuple[str, ...]]] = {}
+        for (source, destination), names in self.switches.items():
+            by_source.setdefault(source, {})[destination] = names
+        for source in self._ordered(by_source):
+            element = self._located[source].element
+            row = allowed.of(element)
+            for destination in self._ordered(by_source[element]):
+                target = self._located[destination].element
+                if self._is_reported(source, destination) and row.get(target):
+                    found = self._engine.connections(row[target])
+                    names = by_source[element][target]
+                    yield Row(source=source, destination=destination, connections=found, depends_on=names)
 
     def _unknown_rows(self) -> Iterable[Row]:
-        allowed = self.masks()
-        table = _expanded(self._engine.matrix.unknown, self._shown)
-        memo: dict[tuple[int, int], tuple[object, ...]] = {}
-        del memo
-        for source, destinations in sorted(table.items()):
-            for destination, mask in sorted(destinations.items()):
-                open_mask = mask & ~allowed.get(source, {}).get(destination, 0)
-                if open_mask:
-                    yield from self._rows_of(source, destination, open_mask, unknown=True)
+        matrix = self._engine.matrix
+        allowed, unknown = _BySource(matrix.allowed, self._shown), _BySource(matrix.unknown, self._shown)
+        why: dict[tuple[int, int], tuple[Reason, ...]] = {}
+        for source, item in enumerate(self._located):
+            row, certain = unknown.of(item.element), allowed.of(item.element)
+            for destination in self._ordered(row):
+                pair = (item.element, self._located[destination].element)
+                mask = row[pair[1]] & ~certain.get(pair[1], 0)
+                if mask and self._is_reported(source, destination):
+                    if pair not in why:
+                        why[pair] = reasons(self._engine, *pair)
+                    found = self._engine.connections(mask)
+                    yield Row(source=source, destination=destination, connections=found, reasons=why[pair])
 
-    def _rows_of(self, source: int, destination: int, mask: int, *, unknown: bool) -> Iterable[Row]:
-        found = self._engine.connections(mask)
-        why = None
-        for start in self._of_element[source]:
-            for end in self._of_element[destination]:
-                if self._is_reported(start, end):
-                    if unknown and why is None:
-                        why = reasons(self._engine, source, destination)
-                    yield Row(source=start, destination=end, connections=found, reasons=why or ())
+    # ---- profiles ----------------------------------------------------------------------------------------------
 
     @cached_property
     def switches(self) -> dict[tuple[int, int], tuple[str, ...]]:
         """Return for pairs of elements the switches whose other value, held by another profile, changes the pair."""
         found: dict[tuple[int, int], list[str]] = {}
-        mine = self.masks()
-        if sum(map(len, mine.values())) > MAX_ROWS_FOR_SWITCHES:
+        if self._size() > MAX_ROWS_FOR_SWITCHES:
             return {}
         for name, cluster in differing_switches(self._engine.cluster):
-            other = _expanded(SetEngine(cluster).matrix.allowed, self._shown)
-            for source, row in mine.items():
-                theirs = other.get(source, {})
-                for destination, mask in row.items():
-                    if mask != theirs.get(destination, 0):
-                        found.setdefault((source, destination), []).append(name)
+            other = self._engine.under(cluster.profile)
+            pairs = self._own_node_pairs(other) if name == "ownNodeEgress" else self._differing_pairs(other)
+            for pair in pairs:
+                found.setdefault(pair, []).append(name)
         return {pair: tuple(names) for pair, names in found.items()}
 
-    def sorted_rows(self) -> Iterator[Row]:
-        """Yield the allowed rows by source and destination id."""
-        masks, switches = self.masks(), self.switches
-        endpoints = [item.element for item in self._located]
-        for source, element in enumerate(endpoints):
-            row = masks.get(element)
-            if not row:
-                continue
-            for destination, target in enumerate(endpoints):
-                mask = row.get(target)
-                if mask and self._is_reported(source, destination):
-                    yield Row(
-                        source=source,
-                        destination=destination,
-                        connections=self._engine.connections(mask),
-                        depends_on=switches.get((element, target), ()),
-                    )
+    def _own_node_pairs(self, other: SetEngine) -> Iterable[tuple[int, int]]:
+        """NET-5 speaks of the way to the own node only, so only that column is compared."""
+        mine, theirs = self._engine.to_own_node(), other.to_own_node()
+        return ((source, self._engine.universe.own_node) for source, mask in mine.items() if mask != theirs[source])
+
+    def _differing_pairs(self, other: SetEngine) -> Iterable[tuple[int, int]]:
+        mine = _BySource(self._engine.matrix.allowed, self._shown)
+        theirs = _BySource(other.matrix.allowed, self._shown)
+        for source in indexes(self._shown):
+            row = theirs.of(source)
+            for destination, mask in mine.of(source).items():
+                if mask != row.get(destination, 0):
+                    yield source, destination
+
+    def _size(self) -> int:
+        """Return a bound on the number of pairs of elements with a row, cheaply."""
+        return sum(item.sources.bit_count() * item.destinations.bit_count() for item in self._engine.matrix.allowed)
 
 
-class _Rows(Sequence[Row]):
-    """The rows, made anew each time they are walked: they may be millions."""
+class _Walk:
+    """An iterable that makes its rows anew each time it is walked: they may be millions."""
 
-    def __init__(self, lister: _Lister) -> None:
-        self._lister = lister
+    def __init__(self, make: Callable[[], Iterator[Row]]) -> None:
+        self._make = make
 
     def __iter__(self) -> Iterator[Row]:
-        return self._lister.sorted_rows()
+        return self._make()
 
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
 
-    def __getitem__(self, index: object) -> Row:  # type: ignore[override]
-        assert isinstance(index, int)
-        return list(self)[index]
+class _BySource:
+    """Rectangles seen from one source at a time, so that no table of all pairs is ever held."""
+
+    def __init__(self, rectangles: Sequence[Rectangle], destinations: int) -> None:
+        self._rectangles = [(indexes(item.destinations & destinations), item.mask) for item in rectangles]
+        self._of: dict[int, list[int]] = {}
+        for number, item in enumerate(rectangles):
+            if self._rectangles[number][0]:
+                for source in indexes(item.sources):
+                    self._of.setdefault(source, []).append(number)
+
+    def of(self, source: int) -> dict[int, int]:
+        """Return destination -> port mask for one source."""
+        row: dict[int, int] = {}
+        for number in self._of.get(source, ()):
+            destinations, mask = self._rectangles[number]
+            for destination in destinations:
+                row[destination] = row.get(destination, 0) | mask
+        return row
 
 
 def _is_named(endpoint: Endpoint, text: str) -> bool:
     """Return whether a focus text means the endpoint: its id, `namespace/name`, or `name` alone."""
     return text in (endpoint.id, f"{endpoint.namespace}/{endpoint.name}", endpoint.name)
-
-
-def _expanded(rectangles: Iterable[Rectangle], shown: int) -> dict[int, dict[int, int]]:
-    found: dict[int, dict[int, int]] = {}
-    for item in rectangles:
-        destinations = indexes(item.destinations & shown)
-        for source in indexes(item.sources & shown):
-            row = found.setdefault(source, {})
-            for destination in destinations:
-                row[destination] = row.get(destination, 0) | item.mask
-    return found
 
 
 def differing_switches(cluster: Cluster) -> list[tuple[str, Cluster]]:
@@ -248,16 +273,3 @@ def differing_switches(cluster: Cluster) -> list[tuple[str, Cluster]]:
         for value in sorted(values, key=lambda item: item.value):
             found.append((name, replace(cluster, profile=profile.with_switch(field, value))))
     return found
-
-
-def element_of(located: Sequence[Located], endpoint_id: str) -> int:
-    """Return the element that represents the endpoint with an id.
-
-    Raises:
-        KeyError: there is no such endpoint.
-
-    """
-    for item in located:
-        if item.endpoint.id == endpoint_id:
-            return item.element
-    raise KeyError(endpoint_id)

@@ -184,7 +184,7 @@ def _concrete_end(
 
 def _first_alike(sets: SetEngine, found: FoundEnd, question: FreeQuestion) -> str:
     """Return the first address of the question's range that no rule tells apart from the solver's choice."""
-    version, number = sorted(found.addresses.items())[0]
+    version, number = min(found.addresses.items())
     atoms = sets.universe.addresses
     alike = atoms.addresses([atoms.atom(version, number)])
     for end in (question.source, question.destination):

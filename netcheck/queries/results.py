@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -63,8 +63,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowGroup:
-    """The same connections from each of `sources` to each of `destinations` (positions); itself to itself is left out
-    unless the endpoint has several pods."""
+    """The same connections from each of `sources` to each of `destinations` (positions).
+
+    Itself to itself is left out unless the endpoint has several pods.
+    """
 
     sources: tuple[int, ...]
     destinations: tuple[int, ...]
@@ -76,17 +78,25 @@ class ConnectionList:
     """All connections. `groups` hold what `rows` list one by one, and stay small where rows are millions.
 
     `rows()` yields rows sorted by source and destination id; a pair occurs at most once. `unknown` likewise.
+    `row_source` and `marked_source` can be walked again and again; `marked_source` holds the rows that depend on a switch.
     """
 
     endpoints: tuple[Endpoint, ...]
     groups: tuple[RowGroup, ...]
     unknown: tuple[Row, ...]
-    row_source: Sequence[Row] | None = None
-    row_count: int = 0
+    row_source: Iterable[Row] = ()
+    marked_source: Iterable[Row] | None = None
 
     def rows(self) -> Iterator[Row]:
         """Yield every allowed row."""
-        yield from self.row_source or ()
+        yield from self.row_source
+
+    def marked_rows(self) -> Iterator[Row]:
+        """Yield the allowed rows that another CNI profile would change."""
+        if self.marked_source is not None:
+            yield from self.marked_source
+        else:
+            yield from (row for row in self.rows() if row.depends_on)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
