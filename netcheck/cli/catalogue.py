@@ -31,5 +31,6 @@ def rules(debug: bool) -> int:
 def explain(rule: str, debug: bool) -> int:
     """Print the page of a lint rule, by its code or its name."""
     del debug
-    sys.stdout.write(find_rule(rule).page.strip() + "\n")
+    found = find_rule(rule)
+    sys.stdout.write(f"{found.code} {found.name} ({found.severity}, {found.basis})\n\n{found.page.strip()}\n")
     return exit_codes.OK

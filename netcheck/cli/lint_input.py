@@ -70,5 +70,5 @@ def _settings(config: LintConfig, pedantic: bool, select: tuple[str, ...], ignor
 
 
 def _fails(result: LintResult, fail_on: str) -> bool:
-    counted = SEVERITIES[: [*SEVERITIES].index(fail_on) + 1]
-    return any(finding.severity in counted for finding in result.findings)
+    ranks: dict[str, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
+    return any(ranks[finding.severity] <= ranks[fail_on] for finding in result.findings)

@@ -38,7 +38,7 @@ def _finding(finding: Finding, style: Style) -> Iterator[str]:
     yield from _detail(f"{of}{finding.message}", style)
     for related in finding.related:
         where = f" ({related.place})" if related.place is not None else ""
-        yield from _detail(f"see: {related.message}{where}", style)
+        yield from _detail(f"see: {related.object} {related.message}{where}", style)
     if finding.witness is not None:
         yield from _detail(f"witness: {flow_text(finding.witness)}", style)
     for word, text in (("fix", finding.fix), ("hint", finding.hint)):
@@ -62,6 +62,7 @@ def _block(word: str, text: str, style: Style) -> Iterator[str]:
 
 def _summary(ordered: list[Finding], result: LintResult) -> str:
     severities = [finding.severity for finding in ordered]
-    parts = [count(severities.count(name), name) for name in SEVERITIES if name in severities]
+    words = {"error": "error", "warning": "warning", "info": "remark"}
+    parts = [count(severities.count(name), words[name]) for name in SEVERITIES if name in severities]
     checked = f"{count(len(result.checked_rules), 'rule')} checked"
     return f"{count(len(ordered), 'finding')}{': ' if parts else ''}{', '.join(parts)}; {checked}"

@@ -55,6 +55,8 @@ USAGE = {
     "unknown end": (["query", "--from", "shop/nobody", "--to", "shop/web"], "names no loaded workload"),
     "no end": (["query", "--to", "shop/web"], "--from"),
     "unknown kind": (["schema", "ConectionList"], "did you mean `ConnectionList`?"),
+    "unknown rule": (["lint", "--select", "service-port"], "service-port-used"),
+    "unknown page": (["explain", "NC1O9"], "there is no rule `NC1O9`"),
     "configuration missing": (["list", "--config", "nowhere.yaml"], "cannot be read"),
     "cluster source": (["list", "cluster:"], "not supported yet"),
     "resolution": (["list", "--resolution", "pods"], "'pod'"),
@@ -62,12 +64,50 @@ USAGE = {
 }
 
 
+class TestLint:
+    arguments = ("lint", QUICKSTART)
+
+    def test_findings_are_1(self, netcheck):
+        assert netcheck(*self.arguments).code == 1
+
+    def test_clean_is_0(self, netcheck):
+        assert netcheck(*self.arguments, "--select", "NC101").code == 0
+
+    def test_fail_on_counts_that_severity_and_worse(self, netcheck):
+        def code(rule, fail_on):
+            return netcheck(*self.arguments, "--select", rule, "--fail-on", fail_on).code
+
+        assert [code("NC109", severity) for severity in ("error", "warning", "info")] == [1, 1, 1]
+        assert [code("host-network-selected", severity) for severity in ("error", "warning", "info")] == [0, 0, 1]
+
+    def test_the_configuration_decides_where_no_option_does(self, netcheck, tmp_path):
+        text = "lint: {failOn: info, select: [NC118], severity: {NC118: info}}\n"
+        (tmp_path / "netcheck.yaml").write_text(text, encoding="utf-8")
+        assert netcheck(*self.arguments).code == 1
+        assert netcheck(*self.arguments, "--fail-on", "warning").code == 0
+
+    def test_ignore_wins(self, netcheck):
+        done = netcheck(*self.arguments, "-o", "json", "--select", "NC109,NC102", "--ignore", "service-port-used")
+        assert {finding["rule"] for finding in done.json["findings"]} == {"NC102"}
+        assert done.json["summary"]["checkedRules"] == ["NC102"]
+
+    def test_lost_input_is_4_even_with_findings(self, netcheck):
+        assert netcheck("lint", "-", QUICKSTART, stdin=BROKEN).code == 4
+
+    def test_rules_and_explain(self, netcheck):
+        assert "NC109" in netcheck("rules").out
+        assert netcheck("explain", "nc109").out == netcheck("explain", "service-port-used").out
+        assert "What it finds" in netcheck("explain", "NC109").out
+
+
 class TestTwo:
     @pytest.mark.parametrize("name", USAGE)
     def test_usage_says_what_is_wrong_and_what_would_be_right(self, netcheck, name):
         arguments, told = USAGE[name]
         sources = (
-            [QUICKSTART] if arguments and arguments[0] in ("list", "query") and "cluster:" not in arguments else []
+            [QUICKSTART]
+            if arguments and arguments[0] in ("list", "query", "lint") and "cluster:" not in arguments
+            else []
         )
         done = netcheck(*arguments, *sources)
         assert (done.code, done.out) == (2, "")

@@ -196,6 +196,11 @@ def test_two_queries_give_the_same_bytes(output):
     assert len({_bytes(arguments, seed) for seed in ("1", "2")}) == 1
 
 
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_two_lints_give_the_same_bytes(output):
+    assert len({_bytes(["lint", "testdata/quickstart", "--pedantic", "-o", output], seed) for seed in ("1", "2")}) == 1
+
+
 def _bytes(arguments, seed):
     environment = {**os.environ, "PYTHONHASHSEED": seed, "COLUMNS": "100"}
     command = [sys.executable, "-c", "from netcheck.cli.main import run; run()", *arguments]

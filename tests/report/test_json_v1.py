@@ -11,9 +11,11 @@ import pytest
 
 import netcheck
 from netcheck.errors import Place
+from netcheck.lint.finding import Finding, LintResult, Related
 from netcheck.model.flow import Decider, Reason, Tier, Verdict
 from netcheck.model.policy import Direction
 from netcheck.queries.results import FlowText, PairResult, QueryResult
+from netcheck.report.json_findings import findings
 from netcheck.report.json_v1 import connection_list, endpoint_item, ports_items, query_result
 from netcheck.values.connections import ConnectionSet
 from netcheck.values.ports import PortSet, Protocol
@@ -199,3 +201,27 @@ class TestQueryResult:
         document = checked(query_result(LOADED, result))
         assert document["decidedBy"] == []
         assert document["reasons"] == [{"rule": "WL-3", "message": "labels are not known"}]
+
+
+def test_findings():
+    related = Related(message="selects it", place=None, object="Service a/s")
+    flow = FlowText(source="a/web", destination="a/db", protocol=Protocol.TCP, port=80, source_labels="app=web")
+    whole = Finding(
+        rule="NC102",
+        name="n",
+        severity="error",
+        basis="proved",
+        message="m",
+        object="Pod a/p",
+        place=Place("b.yaml", 3, 1),
+        related=(related,),
+        witness=flow,
+        fix="f",
+        hint="h",
+    )
+    bare = Finding(rule="NC101", name="n", severity="info", basis="syntactic", message="m", object="", place=None)
+    document = checked(findings(MESSY, LintResult(findings=(whole, bare), checked_rules=("NC102", "NC101"))))
+    assert list(document) == [*HEAD, "findings", "summary"]
+    assert [item["rule"] for item in document["findings"]] == ["NC101", "NC102"]
+    assert document["findings"][1]["related"] == [{"message": "selects it", "object": "Service a/s"}]
+    assert document["summary"] == {"error": 1, "warning": 0, "info": 1, "checkedRules": ["NC101", "NC102"]}
