@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netcheck.lint.snapshot import Snapshot
-from netcheck.model.policy import Direction, IPBlockPeer, NetworkPolicy, PolicyPort, PolicyRule
+from netcheck.model.policy import Direction, IPBlockPeer, NetworkPolicy, PodPeer, PolicyPort, PolicyRule
 from netcheck.values.addresses import IPSet
 from netcheck.values.ports import Protocol
 
@@ -43,3 +43,17 @@ def single_address(peer: IPBlockPeer) -> str:
 def protocol_of(item: PolicyPort) -> Protocol:
     """Return the protocol of a port item as a value."""
     return Protocol(item.protocol)
+
+
+def or_pair(rule: PolicyRule) -> tuple[PodPeer, PodPeer] | None:
+    """Return the one peer by namespaces only and the one by pods only, iff a rule has exactly these by selectors.
+
+    An empty podSelector makes no such pair: together with a namespaceSelector it would say nothing.
+    """
+    peers = [peer for peer in rule.peers if isinstance(peer, PodPeer)]
+    spaces = [peer for peer in peers if peer.pod_selector is None]
+    pods = [peer for peer in peers if peer.namespace_selector is None]
+    if (len(peers), len(spaces), len(pods)) != (2, 1, 1):
+        return None
+    selector = pods[0].pod_selector
+    return (spaces[0], pods[0]) if selector is not None and selector.requirements else None

@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netcheck.lint.finding import Finding, Related, Severity
-from netcheck.lint.reading import all_rules
+from netcheck.lint.reading import all_rules, or_pair
 from netcheck.lint.rule import Rule, Snapshot
-from netcheck.model.policy import NetworkPolicy, PodPeer, PolicyRule
+from netcheck.model.policy import NetworkPolicy, PodPeer
 
 BAD = """
 apiVersion: networking.k8s.io/v1
@@ -51,7 +51,7 @@ spec:
 def check(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield one finding for each rule with such a pair of peers."""
     for policy, direction, rule, path in all_rules(snapshot):
-        pair = _pair(rule)
+        pair = or_pair(rule)
         if pair is None:
             continue
         spaces, pods = pair
@@ -65,16 +65,6 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
             related=(Related(message="the other alternative", place=spaces.place, object=policy.label),),
             hint="to require both, put podSelector and namespaceSelector into one list item (remove the second dash)",
         )
-
-
-def _pair(rule: PolicyRule) -> tuple[PodPeer, PodPeer] | None:
-    peers = [peer for peer in rule.peers if isinstance(peer, PodPeer)]
-    both = [peer for peer in peers if peer.pod_selector is not None and peer.namespace_selector is not None]
-    spaces = [peer for peer in peers if peer.pod_selector is None]
-    pods = [peer for peer in peers if peer.namespace_selector is None]
-    if both or len(spaces) != 1 or len(pods) != 1 or not pods[0].pod_selector:
-        return None
-    return (spaces[0], pods[0]) if pods[0].pod_selector.requirements else None
 
 
 def _severity(snapshot: Snapshot, policy: NetworkPolicy, spaces: PodPeer, pods: PodPeer) -> Severity:

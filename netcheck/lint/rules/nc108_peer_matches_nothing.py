@@ -99,7 +99,8 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
             fault = _impossible(peer) or _unmatched(snapshot, policy, peer)
             if fault is None:
                 continue
-            alone = f", so {path} allows nothing" if len(rule.peers) == 1 else ""
+            certain = fault.proved or snapshot.whole
+            alone = f", so {path} allows nothing" if certain and len(rule.peers) == 1 else ""
             yield RULE.finding(
                 f"{path}.{field}[{number}]: {fault.message}{alone}",
                 about=policy.label,
@@ -196,11 +197,18 @@ def _no_pod(snapshot: Snapshot, policy: NetworkPolicy, peer: PodPeer) -> _Fault 
 
 
 def _has_pods(snapshot: Snapshot, policy: NetworkPolicy, peer: PodPeer) -> bool:
-    """Return whether pods are loaded in a namespace that the peer certainly means; else nothing is known of them."""
+    """Return whether pods are loaded in every namespace that the peer means; else nothing is known of them.
+
+    A selector that does not ask for names may mean namespaces that are not loaded.
+    """
     if peer.namespace_selector is None:
         return bool(snapshot.index.within(policy.namespace))
-    spaces = snapshot.cluster.namespaces.values()
-    return any(_certainly(found, peer.namespace_selector) and snapshot.index.within(found.name) for found in spaces)
+    names = [
+        item.values
+        for item in peer.namespace_selector.requirements
+        if item.key == NAMESPACE_NAME_LABEL and item.operator is Operator.IN
+    ]
+    return bool(names) and all(snapshot.index.within(name) for name in names[0])
 
 
 def _asks_for_a_label(selector: LabelSelector) -> bool:

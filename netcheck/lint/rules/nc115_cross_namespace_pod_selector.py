@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netcheck.lint.finding import Finding, Related
-from netcheck.lint.reading import all_rules
+from netcheck.lint.reading import all_rules, or_pair
 from netcheck.lint.rule import Rule, Snapshot
-from netcheck.lint.wording import listed, owners
-from netcheck.model.policy import PodPeer
+from netcheck.lint.wording import listed, owner
+from netcheck.model.objects import Pod
+from netcheck.model.policy import Direction, NetworkPolicy, Peer, PodPeer
 
 BAD = """
 apiVersion: networking.k8s.io/v1
@@ -69,36 +70,39 @@ spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
 
 def check(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield one finding for each peer that looks in the wrong namespace."""
-    pods = snapshot.cluster.pods
     for policy, direction, rule, path in all_rules(snapshot):
-        field = "from" if direction.value == "Ingress" else "to"
+        if or_pair(rule) is not None:
+            continue  # NC101
+        field = "from" if direction is Direction.INGRESS else "to"
         for number, peer in enumerate(rule.peers):
-            if not isinstance(peer, PodPeer) or peer.namespace_selector is not None or peer.pod_selector is None:
-                continue
-            if not peer.pod_selector.requirements or snapshot.peers(policy.namespace, peer):
-                continue
-            found = [pods[i] for i in snapshot.index.matching(None, peer.pod_selector)]
-            if not found:
-                continue
-            here = snapshot.whole or snapshot.index.within(policy.namespace)
-            spaces = sorted({pod.namespace for pod in found})
-            yield RULE.finding(
-                f"{path}.{field}[{number}]: podSelector `{peer.pod_selector}` looks in namespace `{policy.namespace}` only "
-                f"and matches nothing there; {owners(found)} of namespace {listed(spaces)} "
-                f"{'has' if len(found) == 1 else 'have'} the labels but {'is' if len(found) == 1 else 'are'} not allowed",
-                about=policy.label,
-                place=peer.place,
-                severity="warning" if here else "info",
-                related=(
-                    Related(
-                        message="has the labels",
-                        place=found[0].place,
-                        object=f"{found[0].workload.kind} {found[0].workload.namespace}/{found[0].workload.name}",
-                    ),
-                ),
-                hint=f"add `namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {spaces[0]}}}}}` to the same "
-                "list item",
-            )
+            found = _elsewhere(snapshot, policy, peer)
+            if found and isinstance(peer, PodPeer):
+                yield _finding(snapshot, policy, peer, found, f"{path}.{field}[{number}]")
+
+
+def _elsewhere(snapshot: Snapshot, policy: NetworkPolicy, peer: Peer) -> list[Pod]:
+    """Return the pods that a podSelector alone matches in other namespaces, iff it matches none in the policy's own."""
+    if not isinstance(peer, PodPeer) or peer.namespace_selector is not None or peer.pod_selector is None:
+        return []
+    if not peer.pod_selector.requirements or snapshot.peers(policy.namespace, peer):
+        return []
+    return [snapshot.cluster.pods[i] for i in snapshot.index.matching(None, peer.pod_selector)]
+
+
+def _finding(snapshot: Snapshot, policy: NetworkPolicy, peer: PodPeer, found: list[Pod], path: str) -> Finding:
+    certain = snapshot.whole or snapshot.index.within(policy.namespace)
+    names = list(dict.fromkeys(map(owner, found)))
+    have, are = ("has", "is") if len(names) == 1 else ("have", "are")
+    return RULE.finding(
+        f"{path}: podSelector `{peer.pod_selector}` looks in namespace `{policy.namespace}` only and matches nothing there; "
+        f"{listed(names)} {have} the labels but {are} not allowed",
+        about=policy.label,
+        place=peer.place,
+        severity="warning" if certain else "info",
+        related=(Related(message="has the labels", place=found[0].place, object=names[0]),),
+        hint=f"add `namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {found[0].namespace}}}}}` to the same "
+        "list item",
+    )
 
 
 RULE = Rule(

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netcheck.errors import Severity
-from netcheck.lint.finding import Finding
+from netcheck.errors import Problem
+from netcheck.errors import Severity as HowBad
+from netcheck.lint.finding import Finding, Severity
 from netcheck.lint.refusals import Fault, fault_of
 from netcheck.lint.rule import Rule, Snapshot
 
@@ -48,9 +49,16 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
                 problem.message,
                 about=problem.object,
                 place=problem.place,
-                severity="error" if problem.severity is Severity.ERROR else "warning",
+                severity=_severity(problem),
                 hint=problem.hint,
             )
+
+
+def _severity(problem: Problem) -> Severity:
+    """Return info for `status`, which is no part of what an author writes: it comes with an exported object."""
+    if problem.message.startswith("status"):
+        return "info"
+    return "error" if problem.severity is HowBad.ERROR else "warning"
 
 
 RULE = Rule(
