@@ -61,6 +61,7 @@ class Snapshot:
         self._peers: dict[tuple[str, PodPeer], tuple[int, ...]] = {}
         self._namespaces: dict[LabelSelector, frozenset[str]] = {}
         self._subjects: dict[Direction, tuple[Subjects, ...]] = {}
+        self._open: dict[Direction, tuple[Pod, ...]] = {}
         self._by_policy: dict[Direction, dict[int, list[Subjects]]] = {}
 
     # ---- indexes -------------------------------------------------------------------------------------------------
@@ -214,6 +215,18 @@ class Snapshot:
         """Return the element that holds an outside address."""
         universe = self.engine.universe
         return universe.atom_offset + universe.addresses.atom(*address_number(address))
+
+    def open_pods(self, direction: Direction) -> tuple[Pod, ...]:
+        """Return for each namespace at most one loaded pod that nothing restricts in `direction`."""
+        known = self._open.get(direction)
+        if known is None:
+            found: dict[str, Pod] = {}
+            for subjects in self.subjects(direction):
+                for position in subjects.pods if not subjects.isolated else ():
+                    if self.is_real(position):
+                        found.setdefault(self.pods[position].namespace, self.pods[position])
+            known = self._open[direction] = tuple(found.values())
+        return known
 
     # ---- witnesses -----------------------------------------------------------------------------------------------
 

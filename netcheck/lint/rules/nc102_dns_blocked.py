@@ -93,11 +93,12 @@ spec: {containers: [{name: a, image: a}]}
 def check(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield one finding for each policy that lets its pods out, but not to DNS."""
     dns = Dns(snapshot)
-    blocked: dict[NetworkPolicy, list[Subjects]] = {}
+    blocked: dict[int, tuple[NetworkPolicy, list[Subjects]]] = {}
     for subjects in snapshot.subjects(Direction.EGRESS):
         if _is_blocked(dns, subjects):
-            blocked.setdefault(_culprit(subjects), []).append(subjects)
-    for policy, groups in blocked.items():
+            culprit = _culprit(subjects)
+            blocked.setdefault(id(culprit), (culprit, []))[1].append(subjects)
+    for policy, groups in blocked.values():
         yield _finding(snapshot, dns, policy, groups)
 
 
@@ -122,7 +123,8 @@ def _finding(snapshot: Snapshot, dns: Dns, policy: NetworkPolicy, groups: list[S
         if servers
         else "any pod of `kube-system` on port 53"
     )
-    others = {other for subjects in groups for other in subjects.policies if other is not policy and other.egress}
+    every = {id(other): other for subjects in groups for other in subjects.policies if other.egress}
+    others = [other for other in every.values() if other is not policy]
     port = servers[0].port if servers else 53
     home = snapshot.pods[servers[0].pod].namespace if servers else "kube-system"
     return RULE.finding(
@@ -134,7 +136,7 @@ def _finding(snapshot: Snapshot, dns: Dns, policy: NetworkPolicy, groups: list[S
         basis="proved" if dns.is_loaded else "syntactic",
         related=tuple(
             Related(message="its egress rules do not allow DNS either", place=other.place, object=other.label)
-            for other in sorted(others, key=lambda other: other.label)
+            for other in sorted(others, key=lambda other: other.label)[:5]
         ),
         witness=_witness(snapshot, dns, groups),
         hint=f"allow egress to the DNS pods (namespaceSelector `kubernetes.io/metadata.name: {home}`) on UDP and TCP {port}",

@@ -55,12 +55,13 @@ spec:
 def check(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield one finding for each policy whose pods may ask by one protocol only."""
     dns = Dns(snapshot)
-    found: dict[tuple[NetworkPolicy, Place | None, Protocol], list[Subjects]] = {}
+    found: dict[tuple[int, Place | None, Protocol], tuple[NetworkPolicy, list[Subjects]]] = {}
     for subjects in snapshot.subjects(Direction.EGRESS):
         missing = _missing(dns, subjects)
         if missing is not None:
-            found.setdefault((*_where(subjects, missing), missing), []).append(subjects)
-    for (policy, place, missing), groups in found.items():
+            policy, place = _where(subjects, missing)
+            found.setdefault((id(policy), place, missing), (policy, []))[1].append(subjects)
+    for (_, place, missing), (policy, groups) in found.items():
         positions = [position for subjects in groups for position in subjects.pods]
         other = Protocol.TCP if missing is Protocol.UDP else Protocol.UDP
         loses = "lookups, which start by UDP, fail" if missing is Protocol.UDP else "answers too long for UDP fail"

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from netcheck.engines.lowering import bounds_with_open_labels
 from netcheck.lint.finding import Finding, Related, Severity
-from netcheck.lint.matching import meant_labels
+from netcheck.lint.matching import meant_labels, named_namespaces
 from netcheck.lint.reading import all_rules, block
 from netcheck.lint.rule import Rule, Snapshot
 from netcheck.lint.snapshot import example_labels
@@ -83,6 +83,9 @@ spec: {containers: [{name: a, image: a}]}
 """
 
 
+_SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease", "default"})
+
+
 class _Fault(NamedTuple):
     message: str
     severity: Severity
@@ -138,10 +141,23 @@ def _unmatched(snapshot: Snapshot, policy: NetworkPolicy, peer: Peer) -> _Fault 
         mislabelled = _mislabelled(snapshot, peer.namespace_selector)
         if mislabelled is not None:
             return mislabelled
+        if _means_unloaded(snapshot, peer.namespace_selector):
+            return None
         if not snapshot.namespaces_matching(peer.namespace_selector):
             message = f"namespaceSelector `{peer.namespace_selector}` matches no loaded namespace"
             return _Fault(message, "error" if snapshot.whole else "info", hint=_name_hint(peer.namespace_selector))
     return _no_pod(snapshot, policy, peer)
+
+
+def _means_unloaded(snapshot: Snapshot, selector: LabelSelector) -> bool:
+    """Return whether a selector asks by name for namespaces of which nothing is loaded and that may well exist.
+
+    Those of the system always exist, others only where the input is not known to be whole.
+    """
+    names = named_namespaces(selector)
+    if snapshot.whole:
+        names = [name for name in names if name in _SYSTEM]
+    return any(not snapshot.index.within(name) and snapshot.may_match(name, selector) for name in names)
 
 
 def _mislabelled(snapshot: Snapshot, selector: LabelSelector) -> _Fault | None:
@@ -203,12 +219,8 @@ def _has_pods(snapshot: Snapshot, policy: NetworkPolicy, peer: PodPeer) -> bool:
     """
     if peer.namespace_selector is None:
         return bool(snapshot.index.within(policy.namespace))
-    names = [
-        item.values
-        for item in peer.namespace_selector.requirements
-        if item.key == NAMESPACE_NAME_LABEL and item.operator is Operator.IN
-    ]
-    return bool(names) and all(snapshot.index.within(name) for name in names[0])
+    names = named_namespaces(peer.namespace_selector)
+    return bool(names) and all(snapshot.index.within(name) for name in names)
 
 
 def _asks_for_a_label(selector: LabelSelector) -> bool:

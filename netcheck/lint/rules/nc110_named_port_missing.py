@@ -4,7 +4,7 @@ What it finds: rules with a port by name, where the pods to whose ports the rule
 protocol.
 Why it matters: such an item matches nothing, and the pods stay isolated.
 When to ignore it: a container that is injected later declares the port. A warning where only some of the pods lack it, and
-an info where the selector asks for no label, so that lacking it is expected.
+an info where lacking it is expected: the selector asks for no label, or the pods declare another port of the rule.
 How it is decided: by the container ports of the selected pods for ingress, and of the peers' pods for egress. A name beside
 ipBlocks only is proved to match nothing: an address has no named ports.
 Source: SEMANTICS NP-26, NP-27.
@@ -110,7 +110,7 @@ def _fault(
         return None
     if len(lacking) == len(pods):
         return _Fault(f"no container of {owners(pods)} declares a {item.protocol} port named `{item.port}`", "error")
-    aimed = _is_aimed(policy, direction, rule)
+    aimed = _is_aimed(policy, direction, rule) and not all(_declares_another(pod, rule) for pod in lacking)
     message = f"{owners(lacking)} declares no {item.protocol} port named `{item.port}`, so nothing is allowed there"
     return _Fault(message, "warning" if aimed else "info")
 
@@ -121,6 +121,11 @@ def _is_aimed(policy: NetworkPolicy, direction: Direction, rule: PolicyRule) -> 
         return bool(policy.pod_selector.requirements)
     none = LabelSelector.everything()
     return all(isinstance(peer, PodPeer) and (peer.pod_selector or none).requirements for peer in rule.peers)
+
+
+def _declares_another(pod: Pod, rule: PolicyRule) -> bool:
+    """Return whether a pod has some port that the rule names: then the rule speaks of it all the same."""
+    return any(isinstance(item.port, str) and declares_name(pod, item.protocol, item.port) for item in rule.ports)
 
 
 def _hint(item: PolicyPort, pods: Sequence[Pod]) -> str:

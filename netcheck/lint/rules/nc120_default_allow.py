@@ -12,7 +12,7 @@ Source: SEMANTICS NP-4, NP-40, NET-2.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from netcheck.errors import Place
@@ -110,17 +110,18 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
 def _gaps(snapshot: Snapshot, direction: Direction) -> Iterator[_Gap]:
     """Yield the gaps by namespace; a workload of which some pods only are open counts as open."""
     found: dict[str, dict[str, Pod]] = {}
-    isolating: dict[str, dict[NetworkPolicy, None]] = {}
+    isolating: dict[str, dict[int, NetworkPolicy]] = {}
     for subjects in snapshot.subjects(direction):
+        if subjects.isolated:
+            isolated = isolating.setdefault(snapshot.pods[subjects.pods[0]].namespace, {})
+            isolated.update((id(policy), policy) for policy in subjects.policies)
         for position in subjects.pods:
             pod = snapshot.pods[position]
-            if subjects.isolated:
-                isolating.setdefault(pod.namespace, {}).update(dict.fromkeys(subjects.policies))
-            elif snapshot.is_real(position):
+            if not subjects.isolated and snapshot.is_real(position):
                 found.setdefault(pod.namespace, {}).setdefault(owner(pod), pod)
     for namespace, pods in sorted(found.items()):
         ordered = tuple(pods[name] for name in sorted(pods))
-        policies = tuple(sorted(isolating.get(namespace, ()), key=lambda policy: policy.label))
+        policies = tuple(sorted(isolating.get(namespace, {}).values(), key=lambda policy: policy.label))
         yield _Gap(namespace=namespace, direction=direction, pods=ordered, isolating=policies)
 
 
@@ -194,7 +195,7 @@ def _witness(snapshot: Snapshot, direction: Direction, pod: Pod) -> FlowText | N
 
 def _other_ends(snapshot: Snapshot, direction: Direction, pod: Pod) -> Iterator[End]:
     opposite = Direction.EGRESS if direction is Direction.INGRESS else Direction.INGRESS
-    for candidate in _open_pods(snapshot, opposite):
+    for candidate in snapshot.open_pods(opposite):
         if candidate.namespace != pod.namespace:
             yield PodEnd(candidate)
             break
@@ -202,29 +203,18 @@ def _other_ends(snapshot: Snapshot, direction: Direction, pod: Pod) -> Iterator[
     yield AddressEnd(_OUTSIDE[version])
 
 
-def _open_pods(snapshot: Snapshot, direction: Direction) -> Sequence[Pod]:
-    """Return for each namespace at most one loaded pod that is open in a direction."""
-    found: dict[str, Pod] = {}
-    for subjects in snapshot.subjects(direction):
-        if not subjects.isolated:
-            for position in subjects.pods:
-                if snapshot.is_real(position):
-                    found.setdefault(snapshot.pods[position].namespace, snapshot.pods[position])
-    return list(found.values())
-
-
 # ---- one family only -----------------------------------------------------------------------------------------------
 
 
 def _open_family(snapshot: Snapshot, direction: Direction) -> Iterator[Finding]:
     """Yield a finding for each policy whose pods may talk to all of IPv6, but to a part of IPv4 only."""
-    found: dict[NetworkPolicy, list[Subjects]] = {}
+    found: dict[int, tuple[NetworkPolicy, list[Subjects]]] = {}
     for subjects in snapshot.subjects(direction):
         if subjects.isolated and subjects.certain and _only_v4_restricted(snapshot, subjects):
             culprit = _opens_v6(subjects, direction)
             if culprit is not None:
-                found.setdefault(culprit, []).append(subjects)
-    for policy, groups in found.items():
+                found.setdefault(id(culprit), (culprit, []))[1].append(subjects)
+    for policy, groups in found.values():
         positions = [i for subjects in groups for i in subjects.pods if snapshot.is_real(i)]
         who = owners(snapshot.pods[i] for i in positions) or "the pods that it would select"
         way = "from" if direction is Direction.INGRESS else "to"
