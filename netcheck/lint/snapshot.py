@@ -174,7 +174,9 @@ class Snapshot:
         policy_of = {id(stage): policy for stage, policy in zip(stages, policies, strict=False)}
         plain = mask_of(i for i in range(universe.pod_count) if universe.elements[i].kind is Kind.POD)
         found = []
-        for four, six in zip(tables.tables(4), tables.tables(6), strict=True):
+        plain_tables = tables.tables(4)
+        families_differ = bool(universe.mentions.addresses)
+        for four, six in zip(plain_tables, tables.tables(6) if families_differ else plain_tables, strict=True):
             classes = indexes(four.subjects & plain)
             if classes:
                 members = sorted(i for number in classes for i in universe.elements[number].members)
