@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from netcheck.errors import Problem, Severity
-from netcheck.load import build_policy, build_service
+from netcheck.load import build_policy, build_route, build_service
 from netcheck.load.admit import Admitted
 from netcheck.load.assumptions import assumptions, pod_keys
 from netcheck.load.build_pod import pod_facts
@@ -23,6 +23,7 @@ from netcheck.model.cluster import Cluster, Loaded, LostEndpoint, NotModelled
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, EndpointSlice, Namespace, Node, Service
 from netcheck.model.policy import NetworkPolicy, OpaquePolicy
 from netcheck.model.profile import Addressing, Profile
+from netcheck.model.routes import Entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,7 @@ class _Sorted:
     not_modelled: dict[tuple[str, str], int] = field(default_factory=dict)
     effects: dict[tuple[str, str], str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
     inhabited: set[str] = field(default_factory=set)
     anything_lost: bool = False
 
@@ -87,8 +89,16 @@ class _Sorted:
             self._object(item)
         elif treatment is Treatment.OPAQUE:
             self._not_modelled(item, opaque_policies(item))
+        elif treatment is Treatment.ROUTE:
+            self._route(item)
         elif item.row is None:
             self._unknown_kind(item)
+
+    def _route(self, item: Admitted) -> None:
+        if item.kind == "Ingress":
+            self.entries.extend(build_route.ingress_entries(item))
+        elif item.kind == "Route":
+            self.entries.extend(build_route.route_entries(item))
 
     def _object(self, item: Admitted) -> None:
         if item.kind == "Namespace":
@@ -178,6 +188,7 @@ def assemble(parts: Parts) -> Loaded:
         opaque=_by_name(found.opaque),
         services=_by_name(found.services),
         endpoint_slices=_by_name([*found.slices, *_without_slices(found)]),
+        entries=tuple(sorted(dict.fromkeys(found.entries), key=lambda e: (e.label, e.service, str(e.port)))),
         lost=_by_name(found.lost),
         profile=parts.profile,
         addressing=parts.addressing,

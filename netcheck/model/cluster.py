@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from netcheck.errors import Place, Problem, Severity
+from netcheck.model.admin import AdminPolicy
 from netcheck.model.objects import EndpointSlice, Namespace, Node, Pod, Service, Workload, WorkloadId
 from netcheck.model.policy import NetworkPolicy, OpaquePolicy
 from netcheck.model.profile import Addressing, Profile
+from netcheck.model.routes import Entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +36,11 @@ class Cluster:
     workloads: Mapping[WorkloadId, Workload] = field(default_factory=dict)
     nodes: tuple[Node, ...] = ()
     policies: tuple[NetworkPolicy, ...] = ()
+    admin: tuple[AdminPolicy, ...] = ()
     opaque: tuple[OpaquePolicy, ...] = ()
     services: tuple[Service, ...] = ()
     endpoint_slices: tuple[EndpointSlice, ...] = ()
+    entries: tuple[Entry, ...] = ()
     lost: tuple[LostEndpoint, ...] = ()
     profile: Profile = Profile()
     addressing: Addressing = Addressing()

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from types import MappingProxyType
+from typing import Any
 
 
 class Switch(Enum):
@@ -46,7 +47,8 @@ class Profile:
 
     def with_switch(self, field_name: str, value: Switch) -> Profile:
         """Return this profile with one switch (a field name) set to `value`."""
-        return replace(self, **{field_name: value})
+        changes: dict[str, Any] = {field_name: value}
+        return replace(self, **changes)
 
 
 def _camel(name: str) -> str:

@@ -15,10 +15,14 @@ from netcheck.model.flow import Reason
 from netcheck.model.policy import Direction
 from netcheck.model.profile import PROFILES, SWITCH_FIELDS, Switch
 from netcheck.queries.endpoints import Resolution, locate
+from netcheck.queries.entries import WayIn, ways_in
 from netcheck.queries.results import ConnectionList, Endpoint, EndpointType, Row, RowGroup
 from netcheck.queries.unknowns import reasons
+from netcheck.values.connections import ConnectionSet
 
 __all__ = ["Resolution", "Scope", "connections", "differing_switches"]
+
+INGRESS_CONTROLLER = "ingress-controller"
 
 MAX_ROWS_FOR_SWITCHES = 200_000
 """Above this many rows a list does not say which rows another profile would change: that needs every row twice."""
@@ -55,6 +59,7 @@ class _Lister:
         self._scope = scope
         located = locate(engine.universe, resolution)
         self._located = [item for item in located if not self._is_excluded(item.endpoint)]
+        self._ways_in = list(ways_in(engine))
         self._of_element: dict[int, list[int]] = {}
         for position, item in enumerate(self._located):
             self._of_element.setdefault(item.element, []).append(position)
@@ -88,10 +93,16 @@ class _Lister:
     # ---- result ------------------------------------------------------------------------------------------------
 
     def result(self) -> ConnectionList:
+        endpoints = [item.endpoint for item in self._located]
+        if self._engine.cluster.entries:
+            endpoints.append(Endpoint(id=INGRESS_CONTROLLER, type=EndpointType.INGRESS_CONTROLLER))
+        entries = list(self._entry_rows()) if self._ways_in else []
+        direct = self._unknown_rows() if self._engine.matrix.unknown else ()
         return ConnectionList(
-            endpoints=tuple(item.endpoint for item in self._located),
+            endpoints=tuple(endpoints),
             groups=tuple(self._groups()),
-            unknown=tuple(self._unknown_rows()) if self._engine.matrix.unknown else (),
+            unknown=(*direct, *(row for row in entries if row.reasons)),
+            entries=tuple(row for row in entries if not row.reasons),
             row_source=_Walk(self.sorted_rows),
             marked_source=_Walk(self.marked_rows),
         )
@@ -172,6 +183,33 @@ class _Lister:
                         why[pair] = reasons(self._engine, *pair)
                     found = self._engine.connections(mask)
                     yield Row(source=source, destination=destination, connections=found, reasons=why[pair])
+
+    def _entry_rows(self) -> Iterator[Row]:
+        """Yield the ways in through Ingresses and Routes: one row for each object, endpoint and verdict."""
+        merged: dict[tuple[int, str, tuple[Reason, ...]], ConnectionSet] = {}
+        for way in self._ways_in:
+            for position in self._of_pod(way):
+                key = (position, way.entry.label, way.reasons)
+                merged[key] = merged.get(key, ConnectionSet.none()) | way.connections
+        controller = len(self._located)
+        for (position, via, why), found in sorted(merged.items(), key=lambda item: item[0][:2]):
+            if self._inside[position] and self._scope.direction is not Direction.EGRESS:
+                yield Row(source=controller, destination=position, connections=found, reasons=why, via=via)
+
+    def _of_pod(self, way: WayIn) -> Iterator[int]:
+        """Return the endpoints that stand for the pod of a way in."""
+        pod = self._engine.cluster.pods[way.pod]
+        for position in self._of_element.get(way.element, ()):
+            endpoint = self._located[position].endpoint
+            by_pod = (endpoint.namespace, endpoint.name) == (pod.namespace, pod.name)
+            workload = pod.workload
+            by_workload = (endpoint.namespace, endpoint.kind, endpoint.name) == (
+                workload.namespace,
+                workload.kind,
+                workload.name,
+            )
+            if by_pod if self._resolution is Resolution.POD else by_workload:
+                yield position
 
     # ---- profiles ----------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ class EndpointType(Enum):
     IP = "ip"
     NODE = "node"
     OWN_NODE = "own-node"
+    INGRESS_CONTROLLER = "ingress-controller"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ class Row:
     """The connections from one endpoint to another: positions in `ConnectionList.endpoints`.
 
     `reasons` is not empty iff the row is unknown. `depends_on` names switches whose other value, held by another
-    profile, would change the row.
+    profile, would change the row. `via` names the object through which the way leads; empty for a direct connection.
     """
 
     source: int
@@ -59,6 +60,7 @@ class Row:
     connections: ConnectionSet
     reasons: tuple[Reason, ...] = ()
     depends_on: tuple[str, ...] = ()
+    via: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,19 +79,22 @@ class RowGroup:
 class ConnectionList:
     """All connections. `groups` hold what `rows` list one by one, and stay small where rows are millions.
 
-    `rows()` yields rows sorted by source and destination id; a pair occurs at most once. `unknown` likewise.
+    `rows()` yields rows sorted by source and destination id; a pair occurs at most once, but for `entries`: the ways in
+    through an Ingress or Route, which are not in `groups`. `unknown` likewise.
     `row_source` and `marked_source` can be walked again and again; `marked_source` holds the rows that depend on a switch.
     """
 
     endpoints: tuple[Endpoint, ...]
     groups: tuple[RowGroup, ...]
     unknown: tuple[Row, ...]
+    entries: tuple[Row, ...] = ()
     row_source: Iterable[Row] = ()
     marked_source: Iterable[Row] | None = None
 
     def rows(self) -> Iterator[Row]:
-        """Yield every allowed row."""
+        """Yield every allowed row: direct ones, then the ways in."""
         yield from self.row_source
+        yield from self.entries
 
     def marked_rows(self) -> Iterator[Row]:
         """Yield the allowed rows that another CNI profile would change."""

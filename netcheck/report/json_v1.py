@@ -24,6 +24,7 @@ from netcheck.queries.results import (
     QueryResult,
     Row,
 )
+from netcheck.values.addresses import IPSet
 from netcheck.values.connections import ConnectionSet
 from netcheck.values.ports import PortSet
 
@@ -159,12 +160,24 @@ def endpoint_item(endpoint: Endpoint) -> Item:
     item: dict[str, Any] = {"id": endpoint.id, "type": endpoint.type.value}
     if endpoint.type is EndpointType.IP:
         assert endpoint.addresses is not None
-        return {**item, "cidrs": list(endpoint.addresses.cidrs())}
+        return {**item, "cidrs": list(_cidrs(endpoint.addresses))}
     with_set(item, namespace=endpoint.namespace, name=endpoint.name, kind=endpoint.kind)
     if endpoint.type is EndpointType.WORKLOAD:
         item["pods"] = endpoint.pods
         with_set(item, hostNetwork=endpoint.host_network)
     return item
+
+
+def _cidrs(addresses: IPSet) -> Iterator[str]:
+    """Yield the CIDRs of a set, IPv6 ones cut at ::/96.
+
+    Many programs hold addresses as bare numbers and tell the families apart by size (Python's `ip_address(0)` is
+    0.0.0.0): cut there, no IPv6 block that such a reader takes for IPv4 reaches beyond it.
+    """
+    yield from addresses.cidrs_of_family(4)
+    low = IPSet.of_cidrs("::/96")
+    yield from (addresses & low).cidrs_of_family(6)
+    yield from (addresses - low).cidrs_of_family(6)
 
 
 def ports_items(connections: ConnectionSet) -> list[Item]:
@@ -188,6 +201,8 @@ def _ports_text(connections: ConnectionSet) -> str:
 def _row_text(row: Row, quoted: Sequence[str]) -> str:
     """Return a row as JSON; its ends and ports are written once for all rows that have them."""
     text = f'{{"source": {quoted[row.source]}, "destination": {quoted[row.destination]}, "ports": {_ports_text(row.connections)}'
+    if row.via:
+        text += f', "via": {dump(row.via)}'
     if row.depends_on:
         text += f', "dependsOn": {dump(list(row.depends_on))}'
     if row.reasons:

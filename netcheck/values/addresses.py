@@ -90,12 +90,12 @@ class IPSet:
 
     def cidrs(self) -> tuple[str, ...]:
         """Return the fewest CIDRs that hold exactly this set, IPv4 first, ascending."""
-        return tuple(
-            text
-            for version, ranges in ((4, self.v4), (6, self.v6))
-            for low, high in ranges
-            for text in _cidrs_of_range(version, low, high)
-        )
+        return (*self.cidrs_of_family(4), *self.cidrs_of_family(6))
+
+    def cidrs_of_family(self, version: int) -> tuple[str, ...]:
+        """Return the fewest CIDRs that hold exactly this set's addresses of one family, ascending."""
+        ranges = self.of_family(version)
+        return tuple(text for low, high in ranges for text in _cidrs_of_range(version, low, high))
 
     def __str__(self) -> str:
         return ",".join(self.cidrs()) or "none"

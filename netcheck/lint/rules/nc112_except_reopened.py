@@ -174,7 +174,7 @@ def _finding(snapshot: Snapshot, read: Read, peer: IPBlockPeer, holes: list[_Hol
     way = "reached by" if direction is Direction.EGRESS else "allowed into"
     same = first.policy is policy
     return RULE.finding(
-        f"{path} excepts {cidrs}, but {'this policy' if same else f'{first.policy.label}'} ({first.path}) allows it "
+        f"{path} excepts {cidrs}, but {'this policy' if same else f'`{first.policy.label}`'} ({first.path}) allows it "
         f"again: it can be {way} {subjects_text(snapshot, first.subjects.pods)} on {first.ports}",
         about=policy.label,
         place=peer.place,

@@ -129,7 +129,7 @@ def _open_workload(snapshot: Snapshot, gap: _Gap, pod: Pod) -> Finding:
     others = listed(policy.name for policy in gap.isolating)
     reach = "everything may connect to it" if gap.direction is Direction.INGRESS else "it may connect to everything"
     return RULE.finding(
-        f"no policy isolates {owner(pod)} for {gap.direction.value.lower()}, so {reach}, while {others} "
+        f"no policy isolates `{owner(pod)}` for {gap.direction.value.lower()}, so {reach}, while {others} "
         f"{'isolates' if len(gap.isolating) == 1 else 'isolate'} other pods of namespace `{gap.namespace}`",
         about=owner(pod),
         place=_place(snapshot, pod),
@@ -210,9 +210,9 @@ def _open_family(snapshot: Snapshot, direction: Direction) -> Iterator[Finding]:
     """Yield a finding for each policy whose pods may talk to all of IPv6, but to a part of IPv4 only."""
     found: dict[int, tuple[NetworkPolicy, list[Subjects]]] = {}
     for subjects in snapshot.subjects(direction):
-        if subjects.isolated and subjects.certain and _only_v4_restricted(snapshot, subjects):
+        if subjects.isolated and subjects.certain and _may_use_v6(snapshot, subjects):
             culprit = _opens_v6(subjects, direction)
-            if culprit is not None:
+            if culprit is not None and _only_v4_restricted(snapshot, subjects):
                 found.setdefault(id(culprit), (culprit, []))[1].append(subjects)
     for policy, groups in found.values():
         positions = [i for subjects in groups for i in subjects.pods if snapshot.is_real(i)]
@@ -226,6 +226,12 @@ def _open_family(snapshot: Snapshot, direction: Direction) -> Iterator[Finding]:
             basis="proved",
             hint="restrict `::/0` likewise, e.g. with `except: [fc00::/7]`",
         )
+
+
+def _may_use_v6(snapshot: Snapshot, subjects: Subjects) -> bool:
+    """Return whether some pod has an IPv6 address, or none that is known."""
+    pods = (snapshot.pods[i] for i in subjects.pods)
+    return any(not pod.addresses or any(":" in address for address in pod.addresses) for pod in pods)
 
 
 def _only_v4_restricted(snapshot: Snapshot, subjects: Subjects) -> bool:
