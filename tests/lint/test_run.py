@@ -1,0 +1,179 @@
+"""Running the rules: choosing them, their severities, order, witnesses, and what holds for every cluster."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from netcheck.errors import UsageError
+from netcheck.lint.catalogue import RULES
+from netcheck.lint.finding import SEVERITIES, LintSettings
+from netcheck.lint.run import lint
+from netcheck.load.loader import LoadOptions, load_text
+from netcheck.model.cluster import Loaded
+from netcheck.model.policy import Direction, NetworkPolicy
+from netcheck.model.profile import Profile
+from tests import strategies
+
+SHOP = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Ingress, Egress]
+  ingress:
+  - {}
+  egress:
+  - to: [{podSelector: {matchLabels: {app: db}}}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: a, image: a, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: db, namespace: shop, labels: {app: db}}
+spec: {containers: [{name: a, image: a, ports: [{containerPort: 5432}]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: coredns, namespace: kube-system, labels: {k8s-app: kube-dns}}
+spec: {containers: [{name: a, image: a}]}
+"""
+SEEDS = range(60)
+
+
+def run(text=SHOP, whole=False, **settings):
+    return lint(load_text(text, options=LoadOptions(whole=whole)), LintSettings(**settings))
+
+
+def codes(result):
+    return {item.rule for item in result.findings}
+
+
+def test_every_rule_is_checked_by_default():
+    result = run()
+    assert result.checked_rules == tuple(rule.code for rule in RULES)
+    assert codes(result) == {"NC102", "NC120"}
+
+
+def test_select_takes_codes_and_names():
+    result = run(select=frozenset({"NC102", "default-allow"}))
+    assert result.checked_rules == ("NC102", "NC120")
+
+
+def test_ignore_takes_codes_and_names():
+    assert codes(run(ignore=frozenset({"dns-blocked"}))) == {"NC120"}
+    assert codes(run(ignore=frozenset({"NC120"}))) == {"NC102"}
+
+
+@pytest.mark.parametrize("field", ["select", "ignore"])
+def test_an_unknown_rule_is_an_error(field):
+    with pytest.raises(UsageError, match="did you mean `NC102`"):
+        run(**{field: frozenset({"dns-blockd"})})
+
+
+def test_a_severity_is_replaced_for_all_findings_of_a_rule():
+    result = run(severity={"dns-blocked": "info", "NC120": "error"})
+    assert {(item.rule, item.severity) for item in result.findings} == {("NC102", "info"), ("NC120", "error")}
+
+
+def test_an_unknown_severity_is_an_error():
+    with pytest.raises(UsageError, match="no severity"):
+        run(severity={"NC102": "fatal"})
+
+
+def test_heuristic_findings_are_reported_where_asked_for():
+    assert "NC106" not in codes(run())
+    assert "NC106" in codes(run(pedantic=True))
+    assert "NC106" in codes(run(select=frozenset({"allow-all-rule"})))
+
+
+def test_findings_are_sorted_by_place():
+    places = [(item.place, item.rule) for item in run(pedantic=True).findings]
+    assert places == sorted(places)
+
+
+def test_the_order_of_documents_changes_nothing_but_places():
+    parts = SHOP.split("---\n")
+    turned = run("---\n".join(reversed(parts)))
+    assert {(f.rule, f.object, f.message) for f in turned.findings} == {
+        (f.rule, f.object, f.message) for f in run().findings
+    }
+
+
+def test_blocked_dns_shows_the_denied_query():
+    finding = next(item for item in run().findings if item.rule == "NC102")
+    assert finding.basis == "proved"
+    assert (finding.witness.source, finding.witness.destination) == ("shop/web[Pod]", "kube-system/coredns[Pod]")
+    assert (finding.witness.protocol.value, finding.witness.port) == ("UDP", 53)
+
+
+def test_a_gap_shows_who_reaches_the_pod():
+    gaps = [item for item in run().findings if item.rule == "NC120" and item.severity == "warning"]
+    assert {item.object for item in gaps} == {"Pod shop/db"}
+    assert {(item.witness.source, item.witness.destination) for item in gaps} == {
+        ("kube-system/coredns[Pod]", "shop/db[Pod]"),
+        ("shop/db[Pod]", "kube-system/coredns[Pod]"),
+    }
+
+
+def test_input_that_is_known_to_be_whole_is_judged_more_strictly():
+    text = "{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {selector: {app: a}, ports: [{port: 80}]}}"
+    assert [item.severity for item in run(text).findings] == ["info"]
+    assert [item.severity for item in run(text, whole=True).findings] == ["error"]
+
+
+def test_a_plugin_that_enforces_nothing_leaves_no_gap_to_report():
+    loaded = load_text(SHOP, options=LoadOptions(profile=strategies.PROFILES["flannel"]))
+    assert "NC120" not in codes(lint(loaded, LintSettings()))
+
+
+# ---- for every cluster ---------------------------------------------------------------------------------------------
+
+
+def drawn(seed, whole=False):
+    return replace(strategies.of_seed(seed), whole=whole)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_generated_clusters_give_well_formed_findings_whose_witnesses_replay(whole):
+    known = {rule.code: rule.name for rule in RULES}
+    for seed in SEEDS:
+        for finding in lint(Loaded(cluster=drawn(seed, whole)), LintSettings(pedantic=True)).findings:
+            assert known[finding.rule] == finding.name
+            assert finding.severity in SEVERITIES
+            assert finding.message[0].islower() or finding.message[0] == "`"
+            assert not finding.message.endswith(".")
+
+
+def test_denying_everything_by_default_closes_every_gap():
+    for seed in SEEDS:
+        cluster = replace(drawn(seed), opaque=(), profile=Profile())
+        denying = tuple(
+            NetworkPolicy(namespace=name, name="deny", types=(Direction.INGRESS, Direction.EGRESS))
+            for name in cluster.namespaces
+        )
+        closed = replace(cluster, policies=(*cluster.policies, *denying))
+        found = lint(Loaded(cluster=closed), LintSettings(select=frozenset({"NC120"}))).findings
+        assert not [item for item in found if "no policy isolates" in item.message]
+
+
+def test_the_order_of_policies_and_pods_changes_no_finding():
+    for seed in SEEDS:
+        cluster = drawn(seed)
+        rng = random.Random(seed)
+        turned = replace(
+            cluster,
+            policies=tuple(rng.sample(cluster.policies, len(cluster.policies))),
+            pods=tuple(rng.sample(cluster.pods, len(cluster.pods))),
+        )
+        one, other = (
+            {(f.rule, f.severity) for f in lint(Loaded(cluster=found), LintSettings()).findings}
+            for found in (cluster, turned)
+        )
+        assert one == other
