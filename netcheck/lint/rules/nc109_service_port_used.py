@@ -120,6 +120,8 @@ def _is_open(snapshot: Snapshot, policy: NetworkPolicy, direction: Direction, le
         peers = 1 << snapshot.element(led.pod)
     else:
         groups = tuple(found for found in groups if led.pod in found.pods)
+    if not groups:
+        return True  # nothing restricts the pods: none is loaded as a subject, or no policy is enforced
     return any(not found.certain or snapshot.may_pass(found, peers, protocol, led.number) for found in groups)
 
 

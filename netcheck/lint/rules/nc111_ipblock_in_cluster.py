@@ -4,7 +4,7 @@ What it finds: ipBlocks that hold the address of one loaded pod, the ClusterIP o
 given by `--service-cidr`.
 Why it matters: a ClusterIP is translated to a pod's address before policies are evaluated, so such a block matches
 nothing. A pod's address changes whenever the pod is replaced, and Cilium does not match pods by address at all.
-When to ignore it: the kube-dns address beside the NodeLocal DNSCache address, which needs both; that is not reported.
+When to ignore it: an info says only that an address is the usual one of the DNS or API server Service. Also ignore the kube-dns address beside the NodeLocal DNSCache address, which needs both; that is not reported.
 How it is decided: by comparing addresses. A wide block that merely contains such addresses is not reported.
 Source: SEMANTICS NP-20, NP-23, DNS-10.
 """
@@ -75,6 +75,14 @@ status: {podIP: 10.244.0.7, podIPs: [{ip: 10.244.0.7}]}
 
 _Address = tuple[int, int]
 
+_RANGES = ("10.96.0", "10.43.0", "10.100.0", "172.20.0", "172.30.0", "10.152.183")
+"""Where kubeadm, k3s and RKE2, EKS, OpenShift and MicroK8s put Services unless told otherwise."""
+
+_USUAL = {
+    **{f"{part}.1": "default/kubernetes" for part in _RANGES},
+    **{f"{part}.10": "kube-system/kube-dns" for part in _RANGES},
+}
+
 
 def check(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield one finding for each ipBlock that aims at a Service or a pod."""
@@ -85,12 +93,14 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
             continue
         for peer in rule.peers:
             if isinstance(peer, IPBlockPeer):
-                found = _virtual(peer, services, virtual) or _pod(peer, pods)
+                certain = _virtual(peer, services, virtual) or _pod(peer, pods)
+                found = certain or _usual(peer)
                 if found:
                     yield RULE.finding(
                         f"{path}: ipBlock `{peer.cidr}` {found}",
                         about=policy.label,
                         place=peer.place,
+                        severity=None if certain else "info",
                         hint="select the pods with podSelector and namespaceSelector",
                     )
 
@@ -119,6 +129,12 @@ def _virtual(peer: IPBlockPeer, services: IPSet, virtual: Mapping[_Address, Serv
     if services and block(peer) and block(peer) <= services:
         return "lies in the Service range, whose addresses are translated before policies are evaluated: it matches nothing"
     return ""
+
+
+def _usual(peer: IPBlockPeer) -> str:
+    """Return what is wrong with an address that many clusters give to a Service of their own."""
+    whose = _USUAL.get(single_address(peer), "")
+    return f"is in many clusters the ClusterIP of Service `{whose}`, which no policy ever sees" if whose else ""
 
 
 def _pod(peer: IPBlockPeer, pods: Mapping[_Address, Pod]) -> str:

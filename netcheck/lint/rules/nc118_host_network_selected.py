@@ -4,7 +4,7 @@ What it finds: policies that select pods with `hostNetwork: true`, and peers who
 Why it matters: a pod in its node's network cannot be told from the node. Most plugins ignore policies for it, and as a peer
 its traffic has the node's address, which no podSelector matches.
 When to ignore it: the plugin enforces policies for such pods. An info where the policy selects other pods too.
-How it is decided: by the loaded pods and the switches `hostNetSubject` and `hostNetPeer` of the profile.
+How it is decided: by the loaded pods. Silent where the profile's switches `hostNetSubject` and `hostNetPeer` do not say no.
 Source: SEMANTICS NET-3.
 """
 
@@ -73,10 +73,10 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
     if not any(pod.host_network for pod in snapshot.cluster.pods):
         return
     profile = snapshot.cluster.profile
-    if profile.host_net_subject is not Switch.YES:
+    if profile.host_net_subject is Switch.NO:
         for policy in snapshot.cluster.policies:
             yield from _subject(snapshot, policy)
-    if profile.host_net_peer is not Switch.YES:
+    if profile.host_net_peer is Switch.NO:
         yield from _peers(snapshot)
 
 

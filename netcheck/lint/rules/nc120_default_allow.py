@@ -127,15 +127,22 @@ def _gaps(snapshot: Snapshot, direction: Direction) -> Iterator[_Gap]:
 
 def _open_workload(snapshot: Snapshot, gap: _Gap, pod: Pod) -> Finding:
     others = listed(policy.name for policy in gap.isolating)
+    one = len(gap.isolating) == 1
+    selects_some = any(snapshot.selected(policy) for policy in gap.isolating)
+    pods = f"other pods of namespace `{gap.namespace}`" if selects_some else "no pod that is loaded"
     reach = "everything may connect to it" if gap.direction is Direction.INGRESS else "it may connect to everything"
     return RULE.finding(
         f"no policy isolates `{owner(pod)}` for {gap.direction.value.lower()}, so {reach}, while {others} "
-        f"{'isolates' if len(gap.isolating) == 1 else 'isolate'} other pods of namespace `{gap.namespace}`",
+        f"{'isolates' if one else 'isolate'} {pods}",
         about=owner(pod),
         place=_place(snapshot, pod),
         severity="warning",
         related=tuple(
-            Related(message="isolates other pods", place=policy.place, object=policy.label)
+            Related(
+                message="isolates other pods" if selects_some else "selects no loaded pod",
+                place=policy.place,
+                object=policy.label,
+            )
             for policy in gap.isolating[:3]
         ),
         witness=_witness(snapshot, gap.direction, pod),
