@@ -24,7 +24,8 @@ _SECTION = re.compile(rf"^({'|'.join(HEADINGS)}): ", re.MULTILINE)
 def sections(rule: Rule) -> Mapping[str, str]:
     """Return the text under each heading of a rule's page; each paragraph begins with its heading and a colon."""
     parts = _SECTION.split(rule.page)
-    return {heading: " ".join(text.split()) for heading, text in zip(parts[1::2], parts[2::2], strict=True)}
+    texts = (" ".join(text.split()) for text in parts[2::2])
+    return {heading: text[:1].upper() + text[1:] for heading, text in zip(parts[1::2], texts, strict=True)}
 
 
 def page(rule: Rule) -> str:

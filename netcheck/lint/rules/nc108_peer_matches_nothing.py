@@ -150,14 +150,12 @@ def _unmatched(snapshot: Snapshot, policy: NetworkPolicy, peer: Peer) -> _Fault 
 
 
 def _means_unloaded(snapshot: Snapshot, selector: LabelSelector) -> bool:
-    """Return whether a selector asks by name for namespaces of which nothing is loaded and that may well exist.
+    """Return whether a selector matches namespaces by name of which nothing is loaded and that may well exist.
 
     Those of the system always exist, others only where the input is not known to be whole.
     """
-    names = named_namespaces(selector)
-    if snapshot.whole:
-        names = [name for name in names if name in _SYSTEM]
-    return any(not snapshot.index.within(name) and snapshot.may_match(name, selector) for name in names)
+    names = list(_SYSTEM) if snapshot.whole else [*_SYSTEM, *named_namespaces(selector)]
+    return any(not snapshot.index.within(name) and selector.matches({NAMESPACE_NAME_LABEL: name}) for name in names)
 
 
 def _mislabelled(snapshot: Snapshot, selector: LabelSelector) -> _Fault | None:
