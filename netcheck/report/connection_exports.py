@@ -10,7 +10,7 @@ from netcheck.model.cluster import Loaded
 from netcheck.model.flow import Verdict
 from netcheck.queries.results import ConnectionList, Endpoint, EndpointType, Row
 from netcheck.report.connection_table import OWN_NODE
-from netcheck.report.folding import fold
+from netcheck.report.folding import bit_set, fold
 from netcheck.report.layout import Style, count, footer, ports_text
 from netcheck.report.naming import Names
 from netcheck.values.connections import ConnectionSet
@@ -47,10 +47,10 @@ def connection_markdown(loaded: Loaded, found: ConnectionList, *, by_source: boo
     near, far = ("from", "to") if by_source else ("to", "from")
     yield f"| {near} | ports | {far} |\n|---|---|---|\n"
     for section in folded.sections:
-        ends = ", ".join(names.together(section.ends))
-        alone = frozenset(section.ends) if len(section.ends) == 1 else frozenset()
+        ends = ", ".join(names.together(bit_set(section.ends)))
+        alone = bit_set(section.ends) if len(section.ends) == 1 else 0
         for entry in section.entries:
-            others = ", ".join(names.together(entry.others, besides=alone))
+            others = ", ".join(names.together(entry.mask, besides=alone))
             mark = f" (depends on {', '.join(entry.depends_on)})" if entry.depends_on else ""
             yield _markdown_line(ends, ports_text(entry.connections) + mark, others)
             ends = ""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from netcheck.model.cluster import Loaded
 from netcheck.model.flow import Reason
 from netcheck.queries.results import ConnectionList, Row
-from netcheck.report.folding import Entry, Section, fold
+from netcheck.report.folding import Entry, Section, bit_set, fold
 from netcheck.report.layout import Style, count, folded, footer, ports_text, prose, wrapped
 from netcheck.report.naming import Names
 from netcheck.report.paint import Role
@@ -57,14 +57,14 @@ class _Table:
 
     def _section(self, section: Section) -> Iterator[str]:
         headings = [self._names.heading(end) for end in section.ends]
-        merged = self._names.together(section.ends)
+        merged = self._names.together(bit_set(section.ends))
         if len(merged) < len(headings) and len(headings) > 1:
             headings = merged
         for line in wrapped(folded(headings, self._style), first="", indent=2, width=self._style.width):
             yield self._style.paint(line, Role.NAME)
         texts = [self._ports(entry) for entry in section.entries]
         column = min(max(map(len, texts)), _PORTS_COLUMN)
-        alone = frozenset(section.ends) if len(section.ends) == 1 else frozenset()
+        alone = bit_set(section.ends) if len(section.ends) == 1 else 0
         for entry, ports in zip(section.entries, texts, strict=True):
             yield from self._entry(entry, ports, column, alone)
 
@@ -73,9 +73,9 @@ class _Table:
         mark = f" [{self._marks[entry.depends_on]}]" if entry.depends_on else ""
         return ports_text(entry.connections, **most) + mark
 
-    def _entry(self, entry: Entry, ports: str, column: int, alone: frozenset[int]) -> Iterator[str]:
+    def _entry(self, entry: Entry, ports: str, column: int, alone: int) -> Iterator[str]:
         word = "to" if self._by_source else "from"
-        others = folded(self._names.together(entry.others, besides=alone), self._style)
+        others = folded(self._names.together(entry.mask, besides=alone), self._style)
         indent = 2 + column + 2 + len(word) + 1
         first = f"  {ports:{column}}  {word} "
         if len(ports) > column:
@@ -88,7 +88,7 @@ class _Table:
         present = {end for section in self._sections for end in section.ends}
         open_ends = {row.source if self._by_source else row.destination for row in self._found.unknown}
         missing = [end for end in range(len(self._found.endpoints)) if end not in present | open_ends]
-        names = self._names.together(missing)
+        names = self._names.together(bit_set(missing))
         if names:
             nothing = "nothing else" if self._own_node is not None else "nothing"
             first = f"reach {nothing}: " if self._by_source else f"reached by {nothing}: "
@@ -117,9 +117,9 @@ class _Table:
             cells.setdefault((ports_text(row.connections), row.destination), []).append(row.source)
         joined: dict[tuple[str, tuple[str, ...]], list[int]] = {}
         for (ports, destination), sources in cells.items():
-            joined.setdefault((ports, tuple(self._names.together(sources))), []).append(destination)
+            joined.setdefault((ports, tuple(self._names.together(bit_set(sources)))), []).append(destination)
         lines = [
-            f"{ports} from {', '.join(sources)} to {', '.join(self._names.together(destinations))}"
+            f"{ports} from {', '.join(sources)} to {', '.join(self._names.together(bit_set(destinations)))}"
             for (ports, sources), destinations in joined.items()
         ]
         shown = lines if self._style.verbose or len(lines) <= EXAMPLES + 1 else lines[:EXAMPLES]

@@ -18,11 +18,16 @@ _Cells = dict[tuple[ConnectionSet, Marks], int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """On these connections, with these other ends (positions); `depends_on` as in a row."""
+    """On these connections, with these other ends (a bit set of positions); `depends_on` as in a row."""
 
     connections: ConnectionSet
-    others: tuple[int, ...]
+    mask: int
     depends_on: Marks = ()
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """The positions of the other ends, ascending."""
+        return tuple(positions(self.mask))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +68,7 @@ class _Folding:
     def __init__(self, found: ConnectionList, by_source: bool) -> None:
         self._found = found
         self._groups = [_turned(group, by_source) for group in found.groups]
-        self._masks = [_mask(group.sources) for group in self._groups]
+        self._masks = [bit_set(group.sources) for group in self._groups]
         self._marks = _marks(found, by_source)
         self._members: dict[int, list[int]] = {}
         for number, group in enumerate(self._groups):
@@ -91,9 +96,9 @@ def _section(found: ConnectionList, ends: list[int], entries: tuple[Entry, ...])
     """Return a section; an end of one pod, if it is the only end, is not listed as its own other end."""
     if len(ends) == 1 and not found.endpoints[ends[0]].several:
         kept = (
-            Entry(connections=item.connections, depends_on=item.depends_on, others=others)
+            Entry(connections=item.connections, depends_on=item.depends_on, mask=mask)
             for item in entries
-            if (others := tuple(other for other in item.others if other != ends[0]))
+            if (mask := item.mask & ~(1 << ends[0]))
         )
         return Section(ends=tuple(ends), entries=tuple(kept))
     return Section(ends=tuple(ends), entries=entries)
@@ -113,12 +118,13 @@ def _always_own_node(found: ConnectionList, folded: Iterable[Section]) -> int | 
     workloads = {position for position, kind in enumerate(types) if kind is EndpointType.WORKLOAD}
     for section in folded:
         for entry in section.entries:
-            if own in entry.others and entry.connections == ConnectionSet.all() and not entry.depends_on:
+            if entry.mask >> own & 1 and entry.connections == ConnectionSet.all() and not entry.depends_on:
                 workloads.difference_update(section.ends)
     return own if not workloads and EndpointType.WORKLOAD in types else None
 
 
-def _mask(positions: Iterable[int]) -> int:
+def bit_set(positions: Iterable[int]) -> int:
+    """Return the bit set of some positions."""
     mask = 0
     for position in positions:
         mask |= 1 << position
@@ -126,12 +132,12 @@ def _mask(positions: Iterable[int]) -> int:
 
 
 def positions(mask: int) -> Iterator[int]:
-    """Yield the positions of a bit set, ascending. Taking the lowest bit again and again would be quadratic."""
-    bits = bin(mask)[:1:-1]
-    found = bits.find("1")
+    """Yield the positions of a bit set, ascending: through its text, since shifting wide integers is quadratic."""
+    text = bin(mask)[:1:-1]
+    found = text.find("1")
     while found >= 0:
         yield found
-        found = bits.find("1", found + 1)
+        found = text.find("1", found + 1)
 
 
 def _cells(parts: Iterable[tuple[int, ConnectionSet]]) -> _Cells:
@@ -177,17 +183,18 @@ def _marked(cells: _Cells, marks: dict[Marks, int]) -> _Cells:
 
 
 def _entries(cells: _Cells) -> tuple[Entry, ...]:
-    made = (
-        Entry(connections=connections, depends_on=names, others=tuple(positions(mask)))
-        for (connections, names), mask in cells.items()
-    )
-    return tuple(sorted(made, key=lambda entry: (entry.others, str(entry.connections), entry.depends_on)))
+    made = (Entry(connections=connections, depends_on=names, mask=mask) for (connections, names), mask in cells.items())
+    return tuple(sorted(made, key=lambda entry: (_first(entry.mask), str(entry.connections), entry.depends_on)))
+
+
+def _first(mask: int) -> int:
+    return (mask & -mask).bit_length()
 
 
 def row_count(found: ConnectionList, folded: Iterable[Section]) -> int:
     """Return how many pairs the sections stand for."""
     return sum(
-        sum(len(entry.others) - (end in entry.others and not found.endpoints[end].several) for entry in section.entries)
-        for section in folded
+        sum(len_ - bool(mask >> end & 1 and not found.endpoints[end].several) for len_, mask in sized)
+        for section, sized in ((s, [(e.mask.bit_count(), e.mask) for e in s.entries]) for s in folded)
         for end in section.ends
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 
 from netcheck.queries.results import Endpoint, EndpointType
+from netcheck.report.folding import positions
 from netcheck.report.layout import count
 from netcheck.values.addresses import IPSet, describe
 
@@ -18,14 +18,24 @@ class Names:
     def __init__(self, endpoints: tuple[Endpoint, ...]) -> None:
         self._endpoints = endpoints
         self._uses = Counter((item.namespace, item.name) for item in endpoints if item.type is EndpointType.WORKLOAD)
-        self._workloads = frozenset(n for n, item in enumerate(endpoints) if item.type is EndpointType.WORKLOAD)
-        self._of_namespace: dict[str, set[int]] = {}
-        for position in self._workloads:
-            self._of_namespace.setdefault(endpoints[position].namespace, set()).add(position)
+        self._workloads = 0
+        self._of_namespace: dict[str, int] = {}
+        for position, item in enumerate(endpoints):
+            if item.type is EndpointType.WORKLOAD:
+                self._workloads |= 1 << position
+                self._of_namespace[item.namespace] = self._of_namespace.get(item.namespace, 0) | 1 << position
+        self._namespaces = sorted(self._of_namespace.items())
+        self._names: dict[int, str] = {}
+        self._memo: dict[tuple[int, int], list[str]] = {}
 
     def one(self, position: int) -> str:
         """Return the name of one endpoint."""
-        endpoint = self._endpoints[position]
+        found = self._names.get(position)
+        if found is None:
+            found = self._names[position] = self._of(self._endpoints[position])
+        return found
+
+    def _of(self, endpoint: Endpoint) -> str:
         if endpoint.type is EndpointType.IP:
             return addresses_name(endpoint.addresses or IPSet.none())
         if endpoint.type is EndpointType.NODE:
@@ -46,34 +56,44 @@ class Names:
             return f"{self.one(position)} (Pod{host})"
         return f"{self.one(position)} ({endpoint.kind}, {count(endpoint.pods, 'pod')}{host})"
 
-    def together(self, positions: Iterable[int], *, besides: frozenset[int] = frozenset()) -> list[str]:
-        """Return the fewest names for a set: all workloads, whole namespaces, one name for all its addresses.
+    def together(self, given: int, *, besides: int = 0) -> list[str]:
+        """Return the fewest names for a bit set of positions: whole namespaces, one name for all its addresses.
 
         `besides` are ends that need not be in the set for it to be called whole.
         """
-        given = frozenset(positions)
-        names = []
-        held = IPSet.none()
-        for position in given:
-            if self._endpoints[position].type is EndpointType.IP:
-                held = held | (self._endpoints[position].addresses or IPSet.none())
-        if held:
-            names.append(addresses_name(held))
-        names += self._workload_names(given & self._workloads, besides)
-        others = sorted(p for p in given - self._workloads if self._endpoints[p].type is not EndpointType.IP)
-        return names + [self.one(position) for position in others]
+        key = (given, besides)
+        found = self._memo.get(key)
+        if found is None:
+            found = self._memo[key] = self._name(given, besides)
+        return found
 
-    def _workload_names(self, given: frozenset[int], besides: frozenset[int]) -> list[str]:
-        if len(given) > 1 and self._workloads <= given | besides:
-            return ["all workloads" if self._workloads <= given else "all other workloads"]
+    def _name(self, given: int, besides: int) -> list[str]:
+        others = list(positions(given & ~self._workloads))
+        held = IPSet.none()
+        for position in others:
+            held = held | (self._endpoints[position].addresses or IPSet.none())
+        names = [addresses_name(held)] if held else []
+        names += self._workload_names(given & self._workloads, besides)
+        return names + [self.one(p) for p in others if self._endpoints[p].type is not EndpointType.IP]
+
+    def _near(self, given: int) -> list[tuple[str, int]]:
+        """Return the namespaces that can hold something of a set: of a small one just those that do."""
+        if given.bit_count() > len(self._namespaces):
+            return self._namespaces
+        found = {self._endpoints[position].namespace for position in positions(given)}
+        return [(name, self._of_namespace[name]) for name in sorted(found)]
+
+    def _workload_names(self, given: int, besides: int) -> list[str]:
+        if given & (given - 1) and not self._workloads & ~(given | besides):
+            return ["all workloads" if not self._workloads & ~given else "all other workloads"]
         names = []
-        rest = set(given)
-        for namespace, members in sorted(self._of_namespace.items()):
+        rest = given
+        for namespace, members in self._near(given):
             inside = members & given
-            if len(inside) > 1 and members <= given | besides:
-                names.append(f"all of {namespace}" if members <= given else f"all others of {namespace}")
-                rest -= members
-        return names + [self.one(position) for position in sorted(rest)]
+            if inside & (inside - 1) and not members & ~(given | besides):
+                names.append(f"all of {namespace}" if not members & ~given else f"all others of {namespace}")
+                rest &= ~members
+        return names + [self.one(position) for position in positions(rest)]
 
 
 def addresses_name(held: IPSet) -> str:

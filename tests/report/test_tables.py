@@ -7,6 +7,7 @@ import pytest
 from netcheck.report.connection_exports import connection_csv, connection_dot, connection_markdown
 from netcheck.report.connection_table import connection_table
 from netcheck.report.layout import Style, ports_text, prose, wrapped
+from netcheck.report.folding import bit_set
 from netcheck.report.naming import Names, addresses_name
 from netcheck.report.paint import Paint, Role
 from netcheck.values.addresses import IPSet
@@ -51,10 +52,10 @@ class TestNames:
 
     def test_whole_namespaces_and_all_workloads(self):
         names = Names(self.ends)
-        assert names.together([0, 1]) == ["all of a"]
-        assert names.together([0, 1, 2, 3, 4]) == ["any outside address", "all workloads", "own node"]
-        assert names.together([0, 2]) == ["a/web", "b/x"]
-        assert names.together([1, 2], besides=frozenset([0])) == ["all other workloads"]
+        assert names.together(bit_set([0, 1])) == ["all of a"]
+        assert names.together(bit_set([0, 1, 2, 3, 4])) == ["any outside address", "all workloads", "own node"]
+        assert names.together(bit_set([0, 2])) == ["a/web", "b/x"]
+        assert names.together(bit_set([1, 2]), besides=bit_set([0])) == ["all other workloads"]
 
     def test_a_name_with_two_owners_keeps_its_kind(self):
         names = Names((workload("web"), workload("web", kind="Pod")))
@@ -74,7 +75,7 @@ class TestNames:
 
     def test_parts_of_the_address_space_are_joined(self):
         names = Names((addresses("0.0.0.0/1"), addresses("128.0.0.0/1")))
-        assert names.together([0, 1]) == ["any outside IPv4 address"]
+        assert names.together(bit_set([0, 1])) == ["any outside IPv4 address"]
 
 
 class TestTable:
