@@ -11,6 +11,7 @@ from netcheck.errors import UsageError
 from netcheck.lint.catalogue import RULES
 from netcheck.lint.finding import SEVERITIES, LintSettings
 from netcheck.lint.run import lint
+from netcheck.lint.snapshot import example_labels
 from netcheck.load.loader import LoadOptions, load_text
 from netcheck.model.cluster import Loaded
 from netcheck.model.policy import Direction, NetworkPolicy
@@ -177,3 +178,39 @@ def test_the_order_of_policies_and_pods_changes_no_finding():
             for found in (cluster, turned)
         )
         assert one == other
+
+
+def test_gaps_are_exactly_the_workloads_that_no_policy_selects():
+    """The reference walks all policies and pods with matching of its own."""
+    for seed in SEEDS:
+        cluster = replace(drawn(seed), opaque=(), profile=Profile())
+        found = lint(Loaded(cluster=cluster), LintSettings(select=frozenset({"NC120"}))).findings
+        for direction in Direction:
+            word = f"for {direction.value.lower()}, so"
+            named = {item.object for item in found if "no policy isolates" in item.message and word in item.message}
+            assert named == set(open_workloads(cluster, direction))
+
+
+def open_workloads(cluster, direction):
+    """Yield the workloads with an open pod, in namespaces where some policy isolates a pod, be it one not loaded."""
+    for pod in cluster.pods:
+        policies = [p for p in cluster.policies if p.namespace == pod.namespace and direction in p.types]
+        if pod.host_network or any(pod in selected(cluster, policy) for policy in policies):
+            continue
+        if any(isolates(cluster, policy) for policy in policies):
+            yield f"{pod.workload.kind} {pod.workload.namespace}/{pod.workload.name}"
+
+
+def selected(cluster, policy):
+    return [
+        pod
+        for pod in cluster.pods
+        if pod.namespace == policy.namespace
+        and all(one.matches(pod.labels.get(one.key)) for one in policy.pod_selector.requirements)
+    ]
+
+
+def isolates(cluster, policy):
+    """Return whether a policy selects a pod that it can isolate; one that selects no loaded pod may select others."""
+    pods = selected(cluster, policy)
+    return any(not pod.host_network for pod in pods) if pods else example_labels(policy.pod_selector) is not None

@@ -83,7 +83,7 @@ spec: {containers: [{name: a, image: a}]}
 """
 
 
-_SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease", "default"})
+_SYSTEM = ("kube-system",)
 
 
 class _Fault(NamedTuple):
@@ -152,7 +152,7 @@ def _unmatched(snapshot: Snapshot, policy: NetworkPolicy, peer: Peer) -> _Fault 
 def _means_unloaded(snapshot: Snapshot, selector: LabelSelector) -> bool:
     """Return whether a selector matches namespaces by name of which nothing is loaded and that may well exist.
 
-    Those of the system always exist, others only where the input is not known to be whole.
+    The one of the system always exists, others only where the input is not known to be whole.
     """
     names = list(_SYSTEM) if snapshot.whole else [*_SYSTEM, *named_namespaces(selector)]
     return any(not snapshot.index.within(name) and selector.matches({NAMESPACE_NAME_LABEL: name}) for name in names)
