@@ -26,6 +26,8 @@ from netcheck.values.labels import LabelSelector, Operator, Requirement
 from netcheck.values.ports import PROTOCOLS, Protocol
 
 DEFAULT_TIMEOUT_MS = 20_000
+MAX_COMPLETIONS = 64
+"""So many completions are held against a question before it is called undecided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,21 +240,74 @@ class SmtEngine:
             return Undecided(limit=True)
 
     def _reach(self, ends: str, source: SymbolicEnd, destination: SymbolicEnd) -> ReachAnswer:
+        """Look for a choice of what is free that every completion of what is missing allows.
+
+        Each completion that refutes a choice is held against all further choices, so the search ends: with a choice
+        that nothing refutes, or with none left.
+        """
         solver = self._solver(ends, self._allowed)
         present = [z3.Bool(name) for name in self.encoding.presence.values()]
-        blocked: list[str] = []
-        for _ in range(16):
+        if not self._check(solver, *present):
+            return Unreached(policies=self._core(solver, present))
+        allowed = self._parsed(self._allowed)
+        undecided: str | None = None
+        for _ in range(MAX_COMPLETIONS):
+            choice = self._choice(self._smallest(solver, present), source, destination)
+            refuting = self._solver(ends, self._all_present(), choice, neg(self._allowed))
+            if not self._check(refuting):
+                return Reached(witness=self._decode(self._model(ends, self._allowed, self._all_present(), choice)))
+            undecided = undecided or choice
+            solver.add(self._completed(allowed, refuting.model(), source, destination))
             if not self._check(solver, *present):
                 break
-            choice = self._choice(self._smallest(solver, present), source, destination)
-            if not self._check(self._solver(ends, self._all_present(), choice, neg(self._allowed))):
-                model = self._model(ends, self._allowed, self._all_present(), choice)
-                return Reached(witness=self._decode(model))
-            blocked.append(choice)
-            solver = self._solver(ends, self._allowed, *(neg(item) for item in blocked))
-        if blocked:
-            return Undecided(witness=self._decode(self._model(ends, self._allowed, self._all_present(), blocked[0])))
-        return Unreached(policies=self._core(solver, present))
+        assert undecided is not None
+        model = self._model(ends, self._allowed, self._all_present(), undecided)
+        return Undecided(witness=self._decode(model))
+
+    def _parsed(self, term: str) -> z3.BoolRef:
+        text = "\n".join([*self.encoding.declarations(), f"(assert {term})"])
+        return z3.And(*z3.parse_smt2_string(text))
+
+    def _completed(
+        self, allowed: z3.BoolRef, model: z3.ModelRef, source: SymbolicEnd, destination: SymbolicEnd
+    ) -> z3.BoolRef:
+        """Return `allowed` with the missing facts as the model has them, and everything else left free."""
+        encoding = self.encoding
+        names = [*encoding.opaque, "x_ingress", "x_egress", *(f"w_{n}" for n in range(len(encoding.programs)))]
+        facts = [(z3.Bool(name), model.eval(z3.Bool(name), model_completion=True)) for name in names]
+        for end, symbolic in (("s", source), ("d", destination)):
+            facts += self._namespace_labels_of(model, end)
+            if isinstance(symbolic, Existing):
+                variables = [z3.BitVec(f"{end}_a{version}", width) for version, width in ((4, 32), (6, 128))]
+                facts += [(item, model.eval(item, model_completion=True)) for item in variables]
+        if isinstance(destination, Existing):
+            facts += self._doubtful_ports(model, destination)
+        return z3.substitute(allowed, *facts)
+
+    def _namespace_labels_of(self, model: z3.ModelRef, end: str) -> list[tuple[z3.ExprRef, z3.ExprRef]]:
+        """The labels of a namespace that exists are facts about it: they hold for choices in that namespace only."""
+        encoding = self.encoding
+        number = _number(model, f"{end}_ns", encoding.namespace_width)
+        if number >= encoding.new_namespace:
+            return []
+        here = z3.BitVec(f"{end}_ns", encoding.namespace_width) == number
+        labels = encoding.namespace_labels
+        variables = [z3.BitVec(labels.variable(end, key), labels.width(key)) for key in labels.keys]
+        return [(item, z3.If(here, model.eval(item, model_completion=True), item)) for item in variables]
+
+    def _doubtful_ports(self, model: z3.ModelRef, destination: Existing) -> list[tuple[z3.ExprRef, z3.ExprRef]]:
+        """NP-26: which of several numbers a name stands for is a fact; a name with one number leaves no doubt."""
+        element = self.universe.elements[(destination.elements & -destination.elements).bit_length() - 1]
+        several = {(name, protocol): numbers for name, protocol, numbers in element.named if len(numbers) > 1}
+        port = z3.BitVec("port", 16)
+        found = []
+        for number, named in enumerate(self.encoding.named_ports):
+            numbers = several.get((named.name, named.protocol)) if named.protocol else None
+            if numbers:
+                variable = z3.Bool(f"m_{number}")
+                among = z3.Or(*(port == value for value in numbers))
+                found.append((variable, z3.And(model.eval(variable, model_completion=True), among)))
+        return found
 
     def _model(self, *terms: str) -> z3.ModelRef:
         solver = self._solver(*terms)
@@ -457,12 +512,15 @@ class SmtEngine:
         element = self.universe.elements[number]
         if element.kind is not found.kind:
             return False
-        return not element.namespace or (
-            element.namespace == found.namespace and dict(element.labels) == dict(found.labels)
+        if not element.namespace:
+            return True
+        labels = self.encoding.pod_labels
+        return element.namespace == found.namespace and all(
+            labels.code(key, element.labels.get(key)) == labels.code(key, found.labels.get(key)) for key in labels.keys
         )
 
     def _element_term(self, end: str, number: int) -> z3.BoolRef:
-        text = "\n".join([*self.encoding.declarations(), f"(assert {self.encoding.element(end, number)})"])
+        text = "\n".join([*self.encoding.variables(), f"(assert {self.encoding.element(end, number)})"])
         return z3.And(*z3.parse_smt2_string(text))
 
 

@@ -191,6 +191,10 @@ class Encoding:
 
     def declarations(self) -> list[str]:
         """Return the declarations of every variable, then the definitions made so far."""
+        return self.variables() + self._definitions
+
+    def variables(self) -> list[str]:
+        """Return the declarations of every variable: what the terms of an end alone need."""
         lines = ["(declare-const proto (_ BitVec 2))", "(declare-const port (_ BitVec 16))"]
         for end in ("s", "d"):
             lines += [f"(declare-const {end}_{name} {sort})" for name, sort in self._end_sorts()]
@@ -198,7 +202,7 @@ class Encoding:
         lines += [f"(declare-const {name} Bool)" for name in ("x_ingress", "x_egress")]
         lines += [f"(declare-const w_{number} Bool)" for number in range(len(self.programs))]
         lines += [f"(declare-const {name} Bool)" for name in (*self.presence.values(), *self.opaque)]
-        return lines + self._definitions
+        return lines
 
     def _end_sorts(self) -> Iterable[tuple[str, str]]:
         yield from (("kind", "(_ BitVec 3)"), ("ns", f"(_ BitVec {self.namespace_width})"))

@@ -104,12 +104,8 @@ def slices_of(cluster: Cluster, service: Service) -> tuple[EndpointSlice, ...]:
 
 def _from_slices(cluster: Cluster, service: Service, item: ServicePort) -> Iterator[Target]:
     for piece in slices_of(cluster, service):
-        for port in piece.ports:
-            if (port.name, port.protocol) != (item.name, item.protocol) or not port.number:
-                continue
-            number = item.port if service.headless else port.number
+        for number in _numbers(service, piece, item):
             for endpoint in piece.endpoints:
-                ready = endpoint.ready or service.publish_not_ready_addresses
                 position = _pod_of(cluster, endpoint)
                 yield Target(
                     pod=position,
@@ -117,8 +113,18 @@ def _from_slices(cluster: Cluster, service: Service, item: ServicePort) -> Itera
                     number=number,
                     protocol=Protocol(item.protocol),
                     service_port=_shown(item),
-                    ready=ready,
+                    ready=endpoint.ready,  # SVC-5: what the slice says; publishNotReadyAddresses is for its writer
                 )
+
+
+def _numbers(service: Service, piece: EndpointSlice, item: ServicePort) -> Iterator[int]:
+    """Yield the ports at a slice's endpoints that a Service port leads to: joined by name (SVC-8), if it is set."""
+    if service.headless:  # SVC-10: clients talk to the addresses themselves, whatever ports the slice lists
+        yield item.port
+        return
+    for port in piece.ports:
+        if (port.name, port.protocol) == (item.name, item.protocol) and port.number:
+            yield port.number
 
 
 def _pod_of(cluster: Cluster, endpoint: EndpointAddress) -> int | None:

@@ -21,9 +21,13 @@ def reasons(engine: SetEngine, source: int, destination: int) -> tuple[Reason, .
     found: set[Reason] = set()
     pods = engine.universe.pod_count
     if source < pods:
-        found |= set(_of_side(engine, engine.table(source, Direction.EGRESS), destination))
+        out = engine.table(source, Direction.EGRESS)
+        found |= set(_of_side(engine, out, destination))
+        if destination < pods:
+            found |= set(_named(engine.universe.elements[destination], out))
     if destination < pods:
-        found |= set(_of_side(engine, engine.table(destination, Direction.INGRESS), source))
+        into = engine.table(destination, Direction.INGRESS)
+        found |= set(_of_side(engine, into, source)) | set(_named(engine.universe.elements[destination], into))
     found |= set(_switches(engine, source, destination))
     return tuple(sorted(found, key=lambda reason: (reason.rule, reason.message)))
 
@@ -37,7 +41,6 @@ def _of_side(engine: SetEngine, table: Table, peer: int) -> Iterable[Reason]:
         yield from _labels(engine, universe.elements[peer], predicates)
     if peer < universe.atom_offset:
         yield from _address(engine, universe.elements[peer], predicates)
-        yield from _named(universe.elements[peer], table)
 
 
 def _labels(engine: SetEngine, peer: Element, predicates: list[Predicate]) -> Iterable[Reason]:
@@ -83,9 +86,10 @@ def _address(engine: SetEngine, peer: Element, predicates: list[Predicate]) -> I
                 )
 
 
-def _named(peer: Element, table: Table) -> Iterable[Reason]:
+def _named(destination: Element, table: Table) -> Iterable[Reason]:
+    """NP-26: named ports are the destination's in both directions."""
     asked = {port.name for stage in table.stages for rule in stage.rules for port in rule.ports.named}
-    for name, protocol, numbers in peer.named:
+    for name, protocol, numbers in destination.named:
         if name in asked and len(numbers) > 1:
             yield Reason(
                 rule="NP-26",

@@ -50,7 +50,9 @@ def oracle_against_sets(cluster: Cluster, flows: Iterable[Flow]) -> tuple[int, s
         if is_one_pod(flow):
             continue
         key = tuple(
-            elements.setdefault(id(end), -1) if id(end) in elements else elements.setdefault(id(end), element_of(engine, end))
+            elements.setdefault(id(end), -1)
+            if id(end) in elements
+            else elements.setdefault(id(end), element_of(engine, end))
             for end in (flow.source, flow.destination)
         )
         pair = (key[0], key[1])

@@ -70,7 +70,9 @@ def test_a_fault_in_the_sets_is_caught(monkeypatch: pytest.MonkeyPatch, fault: s
             monkeypatch.setattr(lowering._LocalLabels, "_requirement", presence)
         case "first peer only":
             monkeypatch.setattr(
-                tables.DirectionTables, "_join", lambda self, entries, version: _first_entry_only(self, entries, version)
+                tables.DirectionTables,
+                "_join",
+                lambda self, entries, version: _first_entry_only(self, entries, version),
             )
         case "named port":
             monkeypatch.setattr(tables.DirectionTables, "_resolve", lambda _self, _ports, _subject: [])
@@ -105,7 +107,9 @@ def test_a_fault_in_the_terms_is_caught(monkeypatch: pytest.MonkeyPatch, fault: 
             monkeypatch.setattr(terms.Encoding, "_additive", lambda _self, _context, _pipeline, term: term)
         case "proto":
             ports = terms.Encoding.ports
-            monkeypatch.setattr(terms.Encoding, "ports", lambda self, c: ports(self, type(c)(tcp=c.tcp, udp=c.tcp, sctp=c.sctp)))
+            monkeypatch.setattr(
+                terms.Encoding, "ports", lambda self, c: ports(self, type(c)(tcp=c.tcp, udp=c.tcp, sctp=c.sctp))
+            )
     assert _z3_refutes()
 
 
