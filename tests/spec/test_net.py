@@ -161,6 +161,7 @@ class TestNET4:
         everywhere = policy(on="app=db", ingress=[rule([block("0.0.0.0/0")])])
         assert verdict(cluster(placed, everywhere, own_node_ingress=NO), OWN_NODE, placed) is ALLOWED
 
+
 class TestNET5:
     """ "Traffic from a pod to its own node: ... ALLOW under the generic profile with note, policy-evaluated under calico
     and cilium profiles.\""""
