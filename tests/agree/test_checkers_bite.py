@@ -72,7 +72,7 @@ def test_a_fault_in_the_sets_is_caught(monkeypatch: pytest.MonkeyPatch, fault: s
             monkeypatch.setattr(
                 tables.DirectionTables,
                 "_join",
-                lambda self, entries, version: _first_entry_only(self, entries, version),
+                _first_entry_only,
             )
         case "named port":
             monkeypatch.setattr(tables.DirectionTables, "_resolve", lambda _self, _ports, _subject: [])
@@ -101,7 +101,7 @@ def test_a_fault_in_the_terms_is_caught(monkeypatch: pytest.MonkeyPatch, fault: 
         case "absent label":
             code = terms.LabelVariables.code
             monkeypatch.setattr(
-                terms.LabelVariables, "code", lambda self, key, value: code(self, key, value if value else "other")
+                terms.LabelVariables, "code", lambda self, key, value: code(self, key, value or "other")
             )
         case "additive":
             monkeypatch.setattr(terms.Encoding, "_additive", lambda _self, _context, _pipeline, term: term)

@@ -6,8 +6,8 @@ import pytest
 
 from netcheck.report.connection_exports import connection_csv, connection_dot, connection_markdown
 from netcheck.report.connection_table import connection_table
-from netcheck.report.layout import Style, ports_text, prose, wrapped
 from netcheck.report.folding import bit_set
+from netcheck.report.layout import Style, ports_text, prose, wrapped
 from netcheck.report.naming import Names, addresses_name
 from netcheck.report.paint import Paint, Role
 from netcheck.values.addresses import IPSet

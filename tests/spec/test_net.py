@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from netcheck.errors import InternalError
 from netcheck.model.flow import OwnNodeEnd, Tier
 from netcheck.model.objects import Node
 from netcheck.semantics.decide import OracleLimit, decide
