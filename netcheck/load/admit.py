@@ -119,7 +119,7 @@ def _name(metadata: dict[str, Any]) -> tuple[str, bool]:
 def _check(item: Admitted, version: str) -> None:
     report, value, row = item.report, item.value, item.row
     schema = schemas().get((item.group, item.kind))
-    policy = row is not None and row.treatment in (Treatment.POLICY, Treatment.OPAQUE)
+    policy = row is not None and row.treatment in (Treatment.POLICY, Treatment.ADMIN, Treatment.OPAQUE)
     shapes = ShapeCheck(report, strict_error=policy)
     if schema is not None:
         shapes.check(value, schema, ())

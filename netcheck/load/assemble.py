@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from netcheck.errors import Problem, Severity
-from netcheck.load import build_policy, build_route, build_service
+from netcheck.load import build_admin, build_policy, build_route, build_service
 from netcheck.load.admit import Admitted
 from netcheck.load.assumptions import assumptions, pod_keys
 from netcheck.load.build_pod import pod_facts
@@ -19,6 +19,7 @@ from netcheck.load.lost import Sketch
 from netcheck.load.opaque import opaque_policies
 from netcheck.load.readable import is_readable
 from netcheck.load.workloads import Pods, group, label_gaps
+from netcheck.model.admin import AdminPolicy
 from netcheck.model.cluster import Cluster, Loaded, LostEndpoint, NotModelled
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, EndpointSlice, Namespace, Node, Service
 from netcheck.model.policy import NetworkPolicy, OpaquePolicy
@@ -47,6 +48,7 @@ class _Sorted:
 
     problems: list[Problem] = field(default_factory=list)
     policies: list[NetworkPolicy] = field(default_factory=list)
+    admin: list[AdminPolicy] = field(default_factory=list)
     opaque: list[OpaquePolicy] = field(default_factory=list)
     services: list[Service] = field(default_factory=list)
     slices: list[EndpointSlice] = field(default_factory=list)
@@ -83,12 +85,14 @@ class _Sorted:
             self.pods.controllers.append(item)
         elif treatment is Treatment.POLICY:
             self.policies.append(build_policy.network_policy(item))
+        elif treatment is Treatment.ADMIN:
+            self._admin(item)
         elif treatment is Treatment.POD:
             self.pods.pods.append(pod_facts(item))
         elif treatment is Treatment.OBJECT:
             self._object(item)
         elif treatment is Treatment.OPAQUE:
-            self._not_modelled(item, opaque_policies(item))
+            self._opaque(item)
         elif treatment is Treatment.ROUTE:
             self._route(item)
         elif item.row is None:
@@ -114,12 +118,22 @@ class _Sorted:
         elif item.kind == "HorizontalPodAutoscaler":
             self.pods.autoscalers.append(item)
 
-    def _not_modelled(self, item: Admitted, found: list[OpaquePolicy]) -> None:
-        if found and item.row is not None:
+    def _admin(self, item: Admitted) -> None:
+        if build_admin.is_older_form(item):
+            self._not_modelled(item, build_admin.older_policy(item), build_admin.OLDER_FORM)
+        else:
+            self.admin.append(build_admin.admin_policy(item))
+
+    def _opaque(self, item: Admitted) -> None:
+        if item.row is not None:
+            self._not_modelled(item, opaque_policies(item), item.row.effect)
+
+    def _not_modelled(self, item: Admitted, found: list[OpaquePolicy], effect: str) -> None:
+        if found:
             key = (item.kind, item.api_version)
             self.opaque.extend(found)
             self.not_modelled[key] = self.not_modelled.get(key, 0) + 1
-            self.effects[key] = item.row.effect
+            self.effects[key] = effect
 
     def _unknown_kind(self, item: Admitted) -> None:
         template = mapping(mapping(item.value.get("spec")).get("template"))
@@ -133,8 +147,10 @@ class _Sorted:
         treatment = item.row.treatment if item.row is not None else Treatment.HARMLESS
         if treatment is Treatment.POLICY:
             self.opaque.append(build_policy.refused_policy(item))
+        elif treatment is Treatment.ADMIN:
+            self.opaque.extend(build_admin.refused_policy(item))
         elif treatment is Treatment.OPAQUE:
-            self._not_modelled(item, opaque_policies(item))
+            self._opaque(item)
         elif item.template or treatment is Treatment.POD:
             self.lost.append(LostEndpoint(namespace=item.namespace, kind=item.kind, name=item.name, place=item.place))
         elif item.kind == "Namespace":
@@ -185,6 +201,7 @@ def assemble(parts: Parts) -> Loaded:
         workloads=MappingProxyType(grouped.workloads),
         nodes=_by_name(found.nodes),
         policies=_by_name(found.policies),
+        admin=tuple(sorted(found.admin, key=lambda policy: (policy.kind, policy.name))),
         opaque=_by_name(found.opaque),
         services=_by_name(found.services),
         endpoint_slices=_by_name([*found.slices, *_without_slices(found)]),
@@ -195,6 +212,7 @@ def assemble(parts: Parts) -> Loaded:
         whole=parts.whole,
     )
     problems = [*parts.problems, *found.problems, *label_gaps(cluster.pods, pod_keys(cluster))]
+    problems += build_admin.mixed_versions(cluster.admin)
     return Loaded(
         cluster=cluster,
         problems=tuple(sorted(dict.fromkeys(problems), key=_problem_order)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from netcheck.model.admin import AdminNetworks, AdminPeer, AdminPods
 from netcheck.model.cluster import Assumption, Cluster
 from netcheck.model.objects import NAMESPACE_NAME_LABEL
 from netcheck.model.policy import IPBlockPeer, PodPeer, PolicyRule
@@ -16,12 +17,26 @@ def _rules(cluster: Cluster) -> Iterator[PolicyRule]:
         yield from policy.egress
 
 
+def _admin_peers(cluster: Cluster) -> Iterator[AdminPeer]:
+    for policy in cluster.admin:
+        for rule in (*policy.ingress, *policy.egress):
+            yield from rule.peers
+
+
+def _admin_pods(cluster: Cluster) -> Iterator[AdminPods]:
+    """Yield the subjects and the peers of admin policies that are pods."""
+    yield from (policy.subject for policy in cluster.admin)
+    yield from (peer for peer in _admin_peers(cluster) if isinstance(peer, AdminPods))
+
+
 def namespace_selectors(cluster: Cluster) -> Iterator[LabelSelector]:
     """Yield every selector of namespaces that was loaded."""
     for rule in _rules(cluster):
         for peer in rule.peers:
             if isinstance(peer, PodPeer) and peer.namespace_selector is not None:
                 yield peer.namespace_selector
+    for pods in _admin_pods(cluster):
+        yield pods.namespace_selector
     for opaque in cluster.opaque:
         if opaque.namespace_selector is not None:
             yield opaque.namespace_selector
@@ -31,6 +46,7 @@ def pod_keys(cluster: Cluster) -> frozenset[str]:
     """Return the label keys of pods that some loaded policy reads."""
     selectors = [policy.pod_selector for policy in cluster.policies]
     selectors += [opaque.subject for opaque in cluster.opaque if opaque.subject is not None]
+    selectors += [pods.pod_selector for pods in _admin_pods(cluster) if pods.pod_selector is not None]
     for rule in _rules(cluster):
         selectors += [
             peer.pod_selector for peer in rule.peers if isinstance(peer, PodPeer) and peer.pod_selector is not None
@@ -44,7 +60,7 @@ def assumptions(cluster: Cluster) -> tuple[Assumption, ...]:
 
 
 def _assumptions(cluster: Cluster) -> Iterator[Assumption]:
-    if cluster.policies:
+    if cluster.policies or cluster.admin:
         yield Assumption(
             message=f"network policies are enforced as the `{cluster.profile.name}` profile describes",
             option="--cni",
@@ -55,7 +71,7 @@ def _assumptions(cluster: Cluster) -> Iterator[Assumption]:
             message="pods of workloads without Pod objects are analysed as if running and ready", rule="NET-10"
         )
     unplaced = sum(1 for pod in cluster.pods if not pod.addresses and not pod.host_network)
-    if unplaced and any(isinstance(peer, IPBlockPeer) for rule in _rules(cluster) for peer in rule.peers):
+    if unplaced and _asks_for_addresses(cluster):
         yield _addresses(cluster, unplaced)
     unknown = _unknown_namespaces(cluster)
     if unknown:
@@ -64,6 +80,11 @@ def _assumptions(cluster: Cluster) -> Iterator[Assumption]:
             option="namespaces: {NAME: {labels: ...}} in the configuration",
             rule="WL-3",
         )
+
+
+def _asks_for_addresses(cluster: Cluster) -> bool:
+    blocks = any(isinstance(peer, IPBlockPeer) for rule in _rules(cluster) for peer in rule.peers)
+    return blocks or any(isinstance(peer, AdminNetworks) for peer in _admin_peers(cluster))
 
 
 def _addresses(cluster: Cluster, count: int) -> Assumption:

@@ -92,8 +92,8 @@ def _peer(report: Report, peer: dict[str, Any], path: Path) -> Peer:
     block = peer.get("ipBlock")
     if block is not None:
         return IPBlockPeer(
-            cidr=_canonical(block.get("cidr")),
-            excepts=tuple(_canonical(item) for item in listing(block.get("except"))),
+            cidr=canonical_cidr(block.get("cidr")),
+            excepts=tuple(canonical_cidr(item) for item in listing(block.get("except"))),
             place=report.place(path),
         )
     pods, namespaces = peer.get("podSelector"), peer.get("namespaceSelector")
@@ -104,7 +104,8 @@ def _peer(report: Report, peer: dict[str, Any], path: Path) -> Peer:
     )
 
 
-def _canonical(written: Any) -> str:
+def canonical_cidr(written: Any) -> str:
+    """Return the text of a valid CIDR, host bits masked (SEMANTICS NP-19)."""
     cidr = parse_cidr(text(written))
     assert cidr is not None, "validation let a bad CIDR pass"
     return cidr.text

@@ -150,8 +150,8 @@ def _outside(report: Report, fields: dict[str, Any], path: Path) -> None:
             message = f"invalid value `{text(network)[:80]}`: must be a CIDR such as 10.0.0.0/8 or fd00::/8"
             report.error((*path, "networks", index), message)
     for index, name in enumerate(listing(fields.get("domainNames"))):
-        if isinstance(name, str) and not _DOMAIN.match(name):
-            message = f"invalid value `{name[:80]}`: must be a domain name, or `*.` and one"
+        if not _DOMAIN.match(text(name)):
+            message = f"invalid value `{text(name)[:80]}`: must be a domain name, or `*.` and one"
             report.error((*path, "domainNames", index), message)
     _selector(report, fields.get("nodes"), (*path, "nodes"))
 
@@ -190,6 +190,8 @@ def _v1alpha1_ports(report: Report, rule: dict[str, Any], path: Path, peers: str
             _port(report, (*at, index, "portNumber", "port"), mapping(fields["portNumber"]).get("port"))
         if fields.get("portRange") is not None:
             _range(report, fields["portRange"], (*at, index, "portRange"), equal=True)
+        if fields.get("namedPort") == "":
+            report.error((*at, index, "namedPort"), "invalid value: no port has an empty name")
         named = named or fields.get("namedPort") is not None
     _no_named_port_outside(report, rule, path, peers, named=named)
 
@@ -222,11 +224,9 @@ def _v1alpha2_protocols(report: Report, rule: dict[str, Any], path: Path, peers:
 
 
 def _destination(report: Report, fields: dict[str, Any], path: Path) -> None:
-    if not fields:
-        report.error(path, "invalid value: must have at least 1 property")
-        return
     port = fields.get("destinationPort")
-    if port is None:
+    if port is None:  # other fields and null are dropped before the schema asks for one property
+        report.error(path, "invalid value: must have at least 1 property", "write `destinationPort`")
         return
     at = (*path, "destinationPort")
     chosen = _exactly_one(report, port, at, {"number", "range"})

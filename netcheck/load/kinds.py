@@ -14,6 +14,7 @@ class Treatment(Enum):
     """What loading does with the objects of a kind."""
 
     POLICY = "modelled: NetworkPolicy"
+    ADMIN = "modelled: admin policy"
     POD = "modelled: a pod"
     WORKLOAD = "modelled: its pods"
     OBJECT = "modelled"
@@ -108,7 +109,6 @@ def _harmless(group: str, kinds: str, *, namespaced: bool = True, name_rule: Nam
     return [Kind(group=group, kind=kind, namespaced=namespaced, name_rule=name_rule) for kind in kinds.split()]
 
 
-_ADMIN_EFFECT = "may allow or deny before or after NetworkPolicy (ADM-3)"
 _CALICO_EFFECT = "may allow or deny by tier and order (CAL-2)"
 _CILIUM_EFFECT = "may isolate, allow or deny (CIL-1)"
 _ANTREA_EFFECT = "may allow or deny by tier and priority (ANT-1)"
@@ -116,6 +116,10 @@ _CALICO_GROUPS = ("projectcalico.org", "crd.projectcalico.org")
 
 KINDS: tuple[Kind, ...] = (
     Kind(group=_NET, kind="NetworkPolicy", treatment=_T.POLICY, versions=("v1",)),
+    *(
+        Kind(group=_ADMIN, kind=kind, treatment=_T.ADMIN, namespaced=False)
+        for kind in ("AdminNetworkPolicy", "BaselineAdminNetworkPolicy", "ClusterNetworkPolicy")
+    ),
     Kind(group="", kind="Pod", treatment=_T.POD, versions=("v1",)),
     _workload("apps", "Deployment"),
     _workload("apps", "StatefulSet"),
@@ -146,11 +150,6 @@ KINDS: tuple[Kind, ...] = (
     ),
     *_route("policy.linkerd.io", "HTTPRoute", "EgressNetwork", "HTTPLocalRateLimitPolicy"),
     *_route("linkerd.io", "ServiceProfile"),
-    _opaque(_ADMIN, "AdminNetworkPolicy", _ADMIN_EFFECT, subject="admin", concerns=Concerns.BY_RULES, namespaced=False),
-    _opaque(
-        _ADMIN, "BaselineAdminNetworkPolicy", _ADMIN_EFFECT, subject="admin", concerns=Concerns.BY_RULES, namespaced=False
-    ),
-    _opaque(_ADMIN, "ClusterNetworkPolicy", _ADMIN_EFFECT, subject="admin", concerns=Concerns.BY_RULES, namespaced=False),
     _opaque("cilium.io", "CiliumNetworkPolicy", _CILIUM_EFFECT, subject="endpointSelector", concerns=Concerns.BY_RULES),
     _opaque(
         "cilium.io", "CiliumClusterwideNetworkPolicy", _CILIUM_EFFECT, subject="endpointSelector",

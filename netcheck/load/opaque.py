@@ -1,6 +1,6 @@
 """Policies of kinds that are not modelled: which pods and directions they can concern, never what they do.
 
-Whatever cannot be read for certain widens the reach (SEMANTICS NET-18; ADM, CIL, CAL, ANT, OVN, IST, LKD).
+Whatever cannot be read for certain widens the reach (SEMANTICS NET-18; CIL, CAL, ANT, OVN, IST, LKD).
 """
 
 from __future__ import annotations
@@ -53,9 +53,7 @@ def _scope(item: Admitted) -> str | None:
 def _reaches(item: Admitted) -> Iterator[Reach]:
     spec = mapping(item.value.get("spec"))
     group = item.group
-    if group == "policy.networking.k8s.io":
-        yield _admin(spec)
-    elif group == "cilium.io":
+    if group == "cilium.io":
         for part in [spec, *map(mapping, listing(item.value.get("specs")))]:
             if part:
                 yield _cilium(part)
@@ -92,7 +90,8 @@ def _rule_directions(spec: dict[str, Any], *more: str) -> tuple[Direction, ...]:
     )
 
 
-def _admin(spec: dict[str, Any]) -> Reach:
+def admin_reach(spec: dict[str, Any]) -> Reach:
+    """Return what an admin policy with this spec concerns if its subject is valid (SEMANTICS ADM-2)."""
     subject = mapping(spec.get("subject"))
     directions = _rule_directions(spec)
     if isinstance(subject.get("namespaces"), dict):

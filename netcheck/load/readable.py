@@ -26,6 +26,8 @@ def is_readable(item: Admitted) -> bool:
         return False
     if treatment is Treatment.POLICY:
         return report.errs_only_in("metadata")
+    if treatment is Treatment.ADMIN:
+        return report.errs_only_in("metadata") and not _is_second_baseline(item)
     if treatment is Treatment.POD:
         return not _misread(item, ("metadata", "labels")) and _pod_readable(item, item.value.get("spec"), ("spec",))
     if item.template:
@@ -36,6 +38,11 @@ def is_readable(item: Admitted) -> bool:
     if item.kind in _OBJECTS_OF_LABELS:
         return not _misread(item, ("metadata", "labels"))
     return item.kind == "Service" and _service_readable(item)
+
+
+def _is_second_baseline(item: Admitted) -> bool:
+    """Return whether this is a BaselineAdminNetworkPolicy that is not the one there is (SEMANTICS ADM-23)."""
+    return item.kind == "BaselineAdminNetworkPolicy" and item.name != "default"
 
 
 def _misread(item: Admitted, path: Path) -> bool:

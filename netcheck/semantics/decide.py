@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from netcheck.model.admin import AdminPolicy
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Decider, Decision, Flow, Tier, Verdict
 from netcheck.model.policy import Direction, NetworkPolicy
-from netcheck.semantics import network_policy
+from netcheck.semantics import admin, network_policy
 from netcheck.semantics.completions import Completion, Leaf, OracleLimit, each_completion, facts_that_matter
 from netcheck.semantics.network_policy import Outcome
 from netcheck.semantics.world import Kind, OpaqueEffect, Party, Setting, World, party
@@ -42,11 +43,17 @@ def setting_of(cluster: Cluster, flow: Flow) -> Setting:
     source = party(cluster, "source", flow.source, flow.destination)
     destination = party(cluster, "destination", flow.destination, flow.source)
     policies = tuple(policy for policy in cluster.policies if _selects_one(policy, source, destination))
-    return Setting(cluster=cluster, flow=flow, source=source, destination=destination, policies=policies)
+    over = tuple(policy for policy in cluster.admin if _may_select_one(cluster, policy, source, destination))
+    return Setting(cluster=cluster, flow=flow, source=source, destination=destination, policies=policies, admin=over)
 
 
 def _selects_one(policy: NetworkPolicy, *ends: Party) -> bool:
     return any(end.pod is not None and network_policy.selects(policy, end.pod) for end in ends)
+
+
+def _may_select_one(cluster: Cluster, policy: AdminPolicy, *ends: Party) -> bool:
+    """WL-3: whether a policy selects an end whatever labels its namespace has that are not known."""
+    return any(end.pod is not None and admin.may_select(cluster, policy, end.pod) for end in ends)
 
 
 def common_families(setting: Setting) -> tuple[int, ...]:
@@ -86,15 +93,12 @@ def allowing_families(world: World, families: tuple[int, ...]) -> tuple[int, ...
 
 
 def outcome(world: World, direction: Direction, flow: Flow) -> Outcome:
-    """ADM-3: admin tier, then NetworkPolicies, then the baseline tier, then allow; the first that decides wins."""
+    """Judge one direction: what stands before all tiers, then the tiers."""
     return (
         not_enforced(world, direction)
         or no_subject(world, direction)
         or _unmodelled(world, direction)
-        or _admin_tier(world, direction, flow)
-        or network_policy.permits(world, direction, flow)
-        or _baseline_tier(world, direction, flow)
-        or allowed_by_default(direction, "NP-4", "no policy isolates the pod")
+        or _in_tiers(world, direction, flow)
     )
 
 
@@ -129,14 +133,38 @@ def _unmodelled(world: World, direction: Direction) -> Outcome | None:
     return None
 
 
-def _admin_tier(_world: World, _direction: Direction, _flow: Flow) -> Outcome | None:
-    """ADM-3: no admin policy is modelled yet, so the tier passes."""
-    return None
+def _in_tiers(world: World, direction: Direction, flow: Flow) -> Outcome:
+    """ADM-3: admin tier, then NetworkPolicies, then the baseline tier, then allow; the first that decides wins."""
+    match = admin.deciding(world, Tier.ADMIN, direction, flow)
+    if match is None:
+        return _below_admin(world, direction, flow)
+    decided = admin.ruling(direction, match)
+    return decided or _after(admin.decider(direction, match), _below_admin(world, direction, flow))
 
 
-def _baseline_tier(_world: World, _direction: Direction, _flow: Flow) -> Outcome | None:
-    """ADM-3: no baseline policy is modelled yet, so the tier passes."""
-    return None
+def _below_admin(world: World, direction: Direction, flow: Flow) -> Outcome:
+    """ADM-3, ADM-11: the NetworkPolicies if they isolate the pod, else the baseline tier, else allow (ADM-12)."""
+    return (
+        network_policy.permits(world, direction, flow)
+        or _baseline_tier(world, direction, flow)
+        or allowed_by_default(direction, "NP-4", "no policy isolates the pod")
+    )
+
+
+def _baseline_tier(world: World, direction: Direction, flow: Flow) -> Outcome | None:
+    """ADM-3, ADM-7, ADM-10: what the baseline tier decides; Pass leads to the default; None iff no rule matches."""
+    pod = world.subject(direction).pod
+    assert pod is not None, "only a pod is a subject of policies (NP-1)"
+    match = admin.deciding(world, Tier.BASELINE, direction, flow)
+    if match is None or admin.baseline_skipped(world, pod):
+        return None
+    default = allowed_by_default(direction, "ADM-7", "the baseline tier passes to the default")
+    return admin.ruling(direction, match) or _after(admin.decider(direction, match), default)
+
+
+def _after(passing: Decider, outcome: Outcome) -> Outcome:
+    """ADM-7: what decided after a rule that passes, which is named first."""
+    return replace(outcome, deciders=(passing, *outcome.deciders))
 
 
 def allowed_by_default(direction: Direction, cites: str, note: str) -> Outcome:

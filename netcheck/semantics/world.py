@@ -7,20 +7,24 @@ see only a `World`, never meet an unknown. What a policy means is not decided he
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
 
 from netcheck.errors import InternalError
+from netcheck.model.admin import AdminNetworks, AdminNodes, AdminPeer, AdminPods, AdminPolicy
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import AddressEnd, End, Flow, NodeEnd, OwnNodeEnd, PodEnd
-from netcheck.model.objects import NAMESPACE_NAME_LABEL, Namespace, Pod
+from netcheck.model.objects import NAMESPACE_NAME_LABEL, Namespace, Node, Pod
 from netcheck.model.policy import Direction, IPBlockPeer, NetworkPolicy, OpaquePolicy, Peer, PodPeer
 from netcheck.model.profile import Switch
 from netcheck.semantics.completions import Completion, Fact
 from netcheck.semantics.matching import Labels, address_in, family_of
 from netcheck.values.labels import LabelSelector
 from netcheck.values.ports import Protocol
+
+T = TypeVar("T")
 
 
 class Kind(Enum):
@@ -39,6 +43,7 @@ class Party:
     Attributes:
         role: `source` or `destination`.
         pod: the pod, iff the kind is POD.
+        node: the loaded node that it is, or whose addresses it has as a host-network pod, or None.
         name: how messages call it.
         addresses: the addresses it is known to have.
         lies_in: the CIDRs in which its address lies when it is known to have none.
@@ -48,6 +53,7 @@ class Party:
     kind: Kind
     name: str
     pod: Pod | None = None
+    node: Node | None = None
     addresses: tuple[str, ...] = ()
     lies_in: tuple[str, ...] = ()
 
@@ -69,10 +75,13 @@ def party(cluster: Cluster, role: str, end: End, other: End) -> Party:
         case PodEnd(pod):
             lies_in = nodes if pod.host_network else cluster.addressing.pods_lie_in()
             name = f"pod `{pod.namespace}/{pod.name}`"
-            return Party(role=role, kind=Kind.POD, name=name, pod=pod, addresses=pod.addresses, lies_in=lies_in)
+            node = node_of(cluster, pod) if pod.host_network else None
+            return Party(
+                role=role, kind=Kind.POD, name=name, pod=pod, node=node, addresses=pod.addresses, lies_in=lies_in
+            )
         case NodeEnd(node):
             name = f"node `{node.name}`"
-            return Party(role=role, kind=Kind.NODE, name=name, addresses=node.addresses, lies_in=nodes)
+            return Party(role=role, kind=Kind.NODE, name=name, node=node, addresses=node.addresses, lies_in=nodes)
         case AddressEnd(address):
             return Party(role=role, kind=Kind.ADDRESS, name=f"address `{address}`", addresses=(address,))
         case OwnNodeEnd():
@@ -80,18 +89,29 @@ def party(cluster: Cluster, role: str, end: End, other: End) -> Party:
                 raise InternalError("an own-node end needs a pod at the other end")
             name = f"the node of pod `{other.pod.namespace}/{other.pod.name}`"
             # A row of the own node speaks of every pod of a workload, and these run on different nodes (DESIGN 2.3).
-            return Party(role=role, kind=Kind.OWN_NODE, name=name, lies_in=nodes)
+            return Party(role=role, kind=Kind.OWN_NODE, name=name, node=node_of(cluster, other.pod), lies_in=nodes)
+
+
+def node_of(cluster: Cluster, pod: Pod) -> Node | None:
+    """ADM-16: return the loaded node that a pod names, or else, for a host-network pod, one that has its address."""
+    named = (node for node in cluster.nodes if node.name == pod.node)
+    sharing = (node for node in cluster.nodes if pod.host_network and set(node.addresses) & set(pod.addresses))
+    return next(named, None) or next(sharing, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What stays the same in every completion. `policies` are those that select one of the two ends."""
+    """What stays the same in every completion.
+
+    `policies` are those that select one of the two ends, `admin` those that may (see WL-3).
+    """
 
     cluster: Cluster
     flow: Flow
     source: Party
     destination: Party
     policies: tuple[NetworkPolicy, ...]
+    admin: tuple[AdminPolicy, ...] = ()
 
 
 _SWITCHES = {
@@ -102,6 +122,10 @@ _SWITCHES = {
     "host_net_peer": ("NET-3", "whether selectors match host-network pods (`hostNetPeer`)"),
     "own_node_ingress": ("NET-4", "whether a pod's own node may always reach it (`ownNodeIngress`)"),
     "own_node_egress": ("NET-5", "whether a pod may always reach its own node (`ownNodeEgress`)"),
+    "baseline_skipped_by_any_np": (
+        "ADM-10",
+        "whether any NetworkPolicy of a pod makes it skip the baseline tier (`baselineSkippedByAnyNP`)",
+    ),
     "end_port": ("NP-28", "whether endPort is supported (`endPort`)"),
 }
 
@@ -122,6 +146,10 @@ class World:
         self.setting = setting
         self.cluster = setting.cluster
         self._completion = completion
+
+    def settle(self, fact: Fact, answers: Sequence[T]) -> T:
+        """Return the answer that the completion gives to a fact that is missing."""
+        return self._completion.settle(fact, answers)
 
     def subject(self, direction: Direction) -> Party:
         """Return the end whose policies are asked in `direction`."""
@@ -152,17 +180,24 @@ class World:
             return namespace.labels.get(key)
         message = f"the label `{key}` of namespace `{namespace.name}` is not known"
         fact = Fact(key=("label", namespace.name, key), rule="WL-3", message=message, place=namespace.place)
-        return self._completion.settle(fact, (None, *self._values(key), self._another_value(key)))
+        return self._completion.settle(fact, possible_values(namespace_selectors(self.setting), key))
 
-    def _values(self, key: str) -> tuple[str, ...]:
-        """Return the values that some selector names for a namespace label: no selector can tell the others apart."""
-        selectors = namespace_selectors(self.setting)
-        named = {value for item in selectors for test in item.requirements if test.key == key for value in test.values}
-        return tuple(sorted(named))
+    def node_labels(self, end: Party) -> Labels:
+        """Return the labels of the node that an end is or uses (ADM-16); they may be any if it is not loaded."""
+        if end.node is not None:
+            return end.node.labels.get
+        return lambda key: self._node_label(end, key)
 
-    def _another_value(self, key: str) -> str:
-        """Return a value longer than any named one, hence none of them."""
-        return "other" + "".join(self._values(key))
+    def _node_label(self, end: Party, key: str) -> str | None:
+        node = end.name if end.kind is Kind.OWN_NODE else f"the node of {end.name}"
+        message = f"the label `{key}` of {node} is not known"
+        fact = Fact(key=("node label", end.role, key), rule="ADM-16", message=message)
+        return self._completion.settle(fact, possible_values(node_selectors(self.setting), key))
+
+    def resolves(self, name: str) -> bool:
+        """ADM-17: whether the destination is among the addresses to which a domain name resolves."""
+        message = f"whether the name `{name}` resolves to {self.setting.destination.name} is not known"
+        return self._completion.settle(Fact(key=("domain", name), rule="ADM-17", message=message), (True, False))
 
     def address(self, end: Party, version: int) -> str:
         """Return the end's address in a family; one of several known ones, or anything in its CIDRs if none is known."""
@@ -206,17 +241,42 @@ def peers_of(policies: tuple[NetworkPolicy, ...]) -> Iterator[Peer]:
             yield from rule.peers
 
 
+def admin_peers_of(policies: tuple[AdminPolicy, ...]) -> Iterator[AdminPeer]:
+    """Yield every peer that the admin policies name."""
+    for policy in policies:
+        for rule in (*policy.ingress, *policy.egress):
+            yield from rule.peers
+
+
 def namespace_selectors(setting: Setting) -> list[LabelSelector]:
     """Return every selector that may be asked about the labels of a namespace."""
     peers = [peer.namespace_selector for peer in peers_of(setting.policies) if isinstance(peer, PodPeer)]
     opaque = [policy.namespace_selector for policy in setting.cluster.opaque]
-    return [selector for selector in (*peers, *opaque) if selector is not None]
+    subjects = [policy.subject.namespace_selector for policy in setting.admin]
+    admin = [peer.namespace_selector for peer in admin_peers_of(setting.admin) if isinstance(peer, AdminPods)]
+    return [selector for selector in (*peers, *opaque, *subjects, *admin) if selector is not None]
+
+
+def node_selectors(setting: Setting) -> list[LabelSelector]:
+    """Return every selector that may be asked about the labels of a node."""
+    return [peer.selector for peer in admin_peers_of(setting.admin) if isinstance(peer, AdminNodes)]
+
+
+def possible_values(selectors: list[LabelSelector], key: str) -> tuple[str | None, ...]:
+    """Return what a label may be: absent, a value that some selector names, or another; no selector sees more.
+
+    The other value is longer than any that is named, hence none of them.
+    """
+    tests = [test for selector in selectors for test in selector.requirements if test.key == key]
+    named = sorted({value for test in tests for value in test.values})
+    return (None, *named, "other" + "".join(named))
 
 
 def blocks(setting: Setting, version: int) -> list[str]:
     """Return every CIDR of one family that may be asked about an address."""
     peers = [peer for peer in peers_of(setting.policies) if isinstance(peer, IPBlockPeer)]
     texts = [text for peer in peers for text in (peer.cidr, *peer.excepts)]
+    texts += [text for peer in admin_peers_of(setting.admin) if isinstance(peer, AdminNetworks) for text in peer.cidrs]
     return [text for text in texts if family_of(text) == version]
 
 

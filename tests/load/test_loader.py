@@ -275,13 +275,10 @@ kind: NetworkPolicy
 metadata: {name: c, namespace: shop}
 spec: {selector: app == 'web' && has(tier), types: [Egress]}
 ---
-apiVersion: policy.networking.k8s.io/v1alpha1
-kind: AdminNetworkPolicy
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
 metadata: {name: a}
-spec:
-  priority: 1
-  subject: {namespaces: {matchLabels: {team: a}}}
-  ingress: [{action: Deny, from: [{namespaces: {}}]}]
+spec: {namespaceSelector: team == 'a', types: [Ingress]}
 ---
 apiVersion: cilium.io/v2
 kind: CiliumNetworkPolicy
@@ -300,5 +297,5 @@ metadata: {name: v}
     assert str(found["a"].namespace_selector) == "team=a"
     assert str(found["k"].subject) == "app=db"
     assert not any(policy.additive for policy in found.values())
-    assert [item.kind for item in loaded.not_modelled] == ["AdminNetworkPolicy", "CiliumNetworkPolicy", "NetworkPolicy"]
+    assert [item.kind for item in loaded.not_modelled] == ["CiliumNetworkPolicy", "GlobalNetworkPolicy", "NetworkPolicy"]
     assert not loaded.complete
