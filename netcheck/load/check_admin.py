@@ -146,7 +146,7 @@ def _outside(report: Report, fields: dict[str, Any], path: Path) -> None:
             report.error((*path, key), f"too many: must have at most {_MOST_ITEMS} items")
     for index, network in enumerate(listing(fields.get("networks"))):
         cidr = parse_cidr(text(network))
-        if cidr is None or (":" in text(network) and cidr.version == 4):
+        if cidr is None or "leading 0s" in cidr.legacy or (":" in text(network) and cidr.version == 4):
             message = f"invalid value `{text(network)[:80]}`: must be a CIDR such as 10.0.0.0/8 or fd00::/8"
             report.error((*path, "networks", index), message)
     for index, name in enumerate(listing(fields.get("domainNames"))):
@@ -174,6 +174,14 @@ def _range(report: Report, value: Any, path: Path, *, equal: bool) -> None:
         report.error(path, f"invalid value: `start` {start} must be less than `end` {end}")
 
 
+def _protocol(report: Report, protocol: Any, path: Path) -> None:
+    """Check a protocol: the CRD takes any text; "if not specified, this field defaults to TCP" is its comment."""
+    if protocol == "":
+        report.blemish(path, "an empty protocol is read as TCP", "write `TCP`")
+    elif protocol is not None and protocol not in _PROTOCOLS:
+        unsupported(report, path, protocol, _PROTOCOLS)
+
+
 def _v1alpha1_ports(report: Report, rule: dict[str, Any], path: Path, peers: str) -> None:
     at = (*path, "ports")
     ports = listing(rule.get("ports"))
@@ -183,9 +191,7 @@ def _v1alpha1_ports(report: Report, rule: dict[str, Any], path: Path, peers: str
     for index, port in enumerate(ports):
         fields = _exactly_one(report, port, (*at, index), {"portNumber", "portRange", "namedPort"})
         for key in ("portNumber", "portRange"):
-            protocol = mapping(fields.get(key)).get("protocol")
-            if fields.get(key) is not None and protocol is not None and protocol not in _PROTOCOLS:
-                unsupported(report, (*at, index, key, "protocol"), protocol, _PROTOCOLS)
+            _protocol(report, mapping(fields.get(key)).get("protocol"), (*at, index, key, "protocol"))
         if fields.get("portNumber") is not None:
             _port(report, (*at, index, "portNumber", "port"), mapping(fields["portNumber"]).get("port"))
         if fields.get("portRange") is not None:

@@ -135,6 +135,12 @@ class TestWhatIsLoaded:
             AdminPort(protocol=None, name="http"),
         )
 
+    def test_an_empty_protocol_is_tcp_and_is_told(self):
+        ports = '[{portNumber: {protocol: "", port: 80}}]'
+        loaded = load_text(anp(f"ingress: [{{action: Allow, from: [{{namespaces: {{}}}}], ports: {ports}}}]"))
+        assert loaded.cluster.admin[0].ingress[0].ports == (AdminPort(protocol="TCP", first=80, last=80),)
+        assert [problem.severity for problem in loaded.problems] == [Severity.WARNING]
+
     def test_an_empty_list_of_ports_means_any(self):
         found = loaded_policy(anp("ingress: [{action: Deny, from: [{namespaces: {}}], ports: []}]"))
         assert found.ingress == (AdminRule(action=AdminAction.DENY, peers=(ALL_PODS,)),)
@@ -205,7 +211,14 @@ class TestWhatIsRefused:
         assert opaque_policy(text).directions == (Direction.INGRESS,)
 
     @pytest.mark.parametrize(
-        "peer", ['{domainNames: [""]}', "{domainNames: [null]}", "{networks: [10.0.0.0]}", "{networks: [null]}"]
+        "peer",
+        [
+            '{domainNames: [""]}',
+            "{domainNames: [null]}",
+            "{networks: [10.0.0.0]}",
+            "{networks: [010.0.0.0/8]}",
+            "{networks: [null]}",
+        ],
     )
     def test_a_bad_egress_peer_is_refused(self, peer):
         assert opaque_policy(cnp(f"egress: [{{action: Deny, to: [{peer}]}}]")).directions == (Direction.EGRESS,)

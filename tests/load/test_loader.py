@@ -297,5 +297,9 @@ metadata: {name: v}
     assert str(found["a"].namespace_selector) == "team=a"
     assert str(found["k"].subject) == "app=db"
     assert not any(policy.additive for policy in found.values())
-    assert [item.kind for item in loaded.not_modelled] == ["CiliumNetworkPolicy", "GlobalNetworkPolicy", "NetworkPolicy"]
+    assert [item.kind for item in loaded.not_modelled] == [
+        "CiliumNetworkPolicy",
+        "GlobalNetworkPolicy",
+        "NetworkPolicy",
+    ]
     assert not loaded.complete

@@ -7,8 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from netcheck.model.admin import (
+    AdminAction,
+    AdminDomains,
+    AdminNetworks,
+    AdminNodes,
+    AdminPeer,
+    AdminPods,
+    AdminPolicy,
+    AdminPort,
+    AdminRule,
+)
 from netcheck.model.cluster import Cluster
-from netcheck.model.flow import AddressEnd, Decision, End, Flow, NodeEnd, PodEnd, Verdict
+from netcheck.model.flow import AddressEnd, Decision, End, Flow, NodeEnd, PodEnd, Tier, Verdict
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, ContainerPort, Namespace, Node, Pod, WorkloadId
 from netcheck.model.policy import (
     Direction,
@@ -120,8 +131,90 @@ def opaque(**more: object) -> OpaquePolicy:
     return OpaquePolicy(**{**usual, **more})  # type: ignore[arg-type]
 
 
+def _selector(one: LabelSelector | str) -> LabelSelector:
+    return select(one) if isinstance(one, str) else one
+
+
+def everyone(ns: LabelSelector | str = "") -> AdminPods:
+    """The API's `namespaces`: all pods of these namespaces."""
+    return AdminPods(namespace_selector=_selector(ns))
+
+
+def some(selector: LabelSelector | str = "", ns: LabelSelector | str = "") -> AdminPods:
+    """The API's `pods`: these pods of these namespaces."""
+    return AdminPods(namespace_selector=_selector(ns), pod_selector=_selector(selector))
+
+
+def on_nodes(selector: LabelSelector | str = "") -> AdminNodes:
+    return AdminNodes(selector=_selector(selector))
+
+
+def networks(*cidrs: str) -> AdminNetworks:
+    return AdminNetworks(cidrs=cidrs)
+
+
+def domains(*names: str) -> AdminDomains:
+    return AdminDomains(names=names)
+
+
+def admin_port(first: int, last: int | None = None, protocol: str = "TCP") -> AdminPort:
+    return AdminPort(protocol=protocol, first=first, last=first if last is None else last)
+
+
+def named(name: str) -> AdminPort:
+    return AdminPort(protocol=None, name=name)
+
+
+def _admin_rule(action: AdminAction, peer: AdminPeer | Iterable[AdminPeer], *ports: AdminPort, name: str) -> AdminRule:
+    single = isinstance(peer, (AdminPods, AdminNodes, AdminNetworks, AdminDomains))
+    return AdminRule(action=action, peers=(peer,) if single else tuple(peer), ports=ports, name=name)  # type: ignore[arg-type]
+
+
+def accept(peer: AdminPeer | Iterable[AdminPeer], *ports: AdminPort, name: str = "") -> AdminRule:
+    return _admin_rule(AdminAction.ACCEPT, peer, *ports, name=name)
+
+
+def deny(peer: AdminPeer | Iterable[AdminPeer], *ports: AdminPort, name: str = "") -> AdminRule:
+    return _admin_rule(AdminAction.DENY, peer, *ports, name=name)
+
+
+def passing(peer: AdminPeer | Iterable[AdminPeer], *ports: AdminPort, name: str = "") -> AdminRule:
+    return _admin_rule(AdminAction.PASS, peer, *ports, name=name)
+
+
+def over(
+    name: str = "c",
+    *,
+    on: AdminPods | None = None,
+    ingress: Iterable[AdminRule] = (),
+    egress: Iterable[AdminRule] = (),
+    priority: int = 10,
+    tier: Tier = Tier.ADMIN,
+    kind: str = "ClusterNetworkPolicy",
+) -> AdminPolicy:
+    """An admin policy over all pods, unless told otherwise."""
+    return AdminPolicy(
+        kind=kind,
+        name=name,
+        tier=tier,
+        priority=priority,
+        subject=on or everyone(),
+        ingress=tuple(ingress),
+        egress=tuple(egress),
+    )
+
+
+def beneath(name: str = "b", **more: object) -> AdminPolicy:
+    """The same in the Baseline tier."""
+    return over(name, tier=Tier.BASELINE, **more)  # type: ignore[arg-type]
+
+
+def banp(**more: object) -> AdminPolicy:
+    return beneath("default", kind="BaselineAdminNetworkPolicy", priority=0, **more)
+
+
 def cluster(
-    *objects: Pod | Node | NetworkPolicy | OpaquePolicy | Namespace,
+    *objects: Pod | Node | NetworkPolicy | AdminPolicy | OpaquePolicy | Namespace,
     pod_cidrs: tuple[str, ...] = (),
     node_cidrs: tuple[str, ...] = (),
     **switches: Switch,
@@ -135,6 +228,7 @@ def cluster(
         pods=tuple(x for x in objects if isinstance(x, Pod)),
         nodes=tuple(x for x in objects if isinstance(x, Node)),
         policies=tuple(x for x in objects if isinstance(x, NetworkPolicy)),
+        admin=tuple(x for x in objects if isinstance(x, AdminPolicy)),
         opaque=tuple(x for x in objects if isinstance(x, OpaquePolicy)),
         profile=Profile(**switches),
         addressing=Addressing(pod_cidrs=pod_cidrs, node_cidrs=node_cidrs),
