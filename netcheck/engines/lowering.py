@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import copy
+from dataclasses import dataclass
 from itertools import product
 
 from netcheck.logic.classes import Universe, mask_of
@@ -24,6 +25,7 @@ from netcheck.logic.ir import (
     Not,
     PodLabels,
     Predicate,
+    ResolvedFrom,
 )
 from netcheck.logic.mentions import label_domain
 from netcheck.model.objects import Namespace
@@ -31,6 +33,23 @@ from netcheck.values.labels import LabelSelector, Operator, Requirement
 
 Bounds = tuple[int, int]
 """(must, may) with must a subset of may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One way in which the facts about peers can be that are no labels of namespaces.
+
+    Attributes:
+        pod_atom, node_atom: where the unknown addresses of pods and of nodes lie.
+        node_labels: the labels of a node that is not known.
+        resolved: the domain names that resolve to the outside address in question.
+    """
+
+    pod_atom: int
+    node_atom: int
+    node_labels: tuple[tuple[str, str], ...] = ()
+    resolved: frozenset[str] = frozenset()
+
 
 MAX_ASSIGNMENTS = 4096
 """Beyond this many label assignments of one namespace a union is not searched for completeness: it stays unknown."""
@@ -89,7 +108,9 @@ class Lowering:
             case PodLabels(selector):
                 return self._exactly(self._labels.matching(selector))
             case IsNode(selector):
-                return self._exactly(self._nodes(selector))
+                return self._nodes(selector)
+            case ResolvedFrom():
+                return 0, self._kinds[Kind.EXTERNAL]
             case InAddresses(addresses):
                 return self.addresses.bounds(universe.addresses.bits(addresses), version, frozenset(Kind))
             case Not(part):
@@ -142,13 +163,24 @@ class Lowering:
             found |= self._kinds[kind]
         return found
 
-    def _nodes(self, selector: LabelSelector) -> int:
-        elements = self.universe.elements
-        return mask_of(
-            index
-            for index in range(self.universe.pod_count, self.universe.own_node)
-            if selector.matches(elements[index].labels)
-        )
+    def _nodes(self, selector: LabelSelector) -> Bounds:
+        """ADM-16: known nodes, host-network pods by their node; the own node depends on the subject (`own_node`)."""
+        must = may = 0
+        for index, element in enumerate(self.universe.elements):
+            if element.kind not in (Kind.NODE, Kind.HOST_POD, Kind.OWN_NODE):
+                continue
+            certain, possible = node_bounds(selector, None if element.kind is Kind.OWN_NODE else element.node_labels)
+            may |= possible << index
+            must |= certain << index
+        return must, may
+
+
+def node_bounds(selector: LabelSelector, labels: tuple[tuple[str, str], ...] | None) -> tuple[bool, bool]:
+    """Return whether `selector` must and may match a node of which the labels are known, or None: not known."""
+    if labels is None:
+        return bounds_with_open_labels(selector, {})
+    matches = selector.matches(dict(labels))
+    return matches, matches
 
 
 def _kind_bits(universe: Universe) -> dict[Kind, int]:
@@ -363,35 +395,46 @@ class AddressBits:
         for version, found in at.items():
             self._at[version] = {atom: mask_of(indexes) for atom, indexes in found.items()}
         self._family = {version: universe.addresses.of_family(version) for version in (4, 6)}
-        self._memo: dict[tuple[int, int, frozenset[Kind]], Bounds] = {}
+        self._memo: dict[tuple[int, int, frozenset[Kind], int, int], Bounds] = {}
 
     def unknown(self, version: int) -> int:
         """Return the elements whose address in a family is not known."""
         return self._unknown_pods[version] | self._unknown_nodes[version]
 
-    def bounds(self, atoms: int, version: int, kinds: frozenset[Kind]) -> Bounds:
-        """Return the elements of `kinds` whose address must and may lie in `atoms`, in one family."""
-        key = (atoms, version, kinds)
+    def bounds(self, atoms: int, version: int, kinds: frozenset[Kind], place: Place | None = None) -> Bounds:
+        """Return the elements of `kinds` whose address must and may lie in `atoms`, in one family.
+
+        With a `place` the addresses that are not known lie there.
+        """
+        pod_atom, node_atom = (-1, -1) if place is None else (place.pod_atom, place.node_atom)
+        key = (atoms, version, kinds, pod_atom, node_atom)
         found = self._memo.get(key)
         if found is None:
-            found = self._memo[key] = self._find(atoms & self._family[version], version, kinds)
+            found = self._memo[key] = self._find(atoms & self._family[version], version, kinds, place)
         return found
 
-    def _find(self, atoms: int, version: int, kinds: frozenset[Kind]) -> Bounds:
+    def _find(self, atoms: int, version: int, kinds: frozenset[Kind], place: Place | None) -> Bounds:
         universe = self._universe
         must = atoms << universe.atom_offset
         for atom, bits in self._at[version].items():
             if atom >= 0 and atoms >> atom & 1:
                 must |= bits
         may = must
-        ranges = (
-            (universe.pod_range_atoms, self._unknown_pods[version]),
-            (universe.node_range_atoms, self._unknown_nodes[version]),
-        )
-        for lies_in, bits in ranges:
-            within = lies_in & self._family[version]
-            if bits and within & atoms:
+        for lies_in, bits in self._open(version, place):
+            if bits and lies_in & atoms:
                 may |= bits
-                must |= 0 if within & ~atoms else bits
+                must |= 0 if lies_in & ~atoms else bits
         allowed = _union(self._kinds[kind] for kind in kinds)
         return must & allowed, may & allowed
+
+    def _open(self, version: int, place: Place | None) -> Iterable[tuple[int, int]]:
+        """Return (the atoms in which they lie, elements) for the elements whose address is not known."""
+        pods, nodes = self.lies_in(version)
+        if place is not None:
+            pods, nodes = (1 << place.pod_atom, 1 << place.node_atom)
+        return ((pods, self._unknown_pods[version]), (nodes, self._unknown_nodes[version]))
+
+    def lies_in(self, version: int) -> tuple[int, int]:
+        """Return the atoms of one family in which unknown addresses of pods and of nodes lie."""
+        family = self._family[version]
+        return self._universe.pod_range_atoms & family, self._universe.node_range_atoms & family

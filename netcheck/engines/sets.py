@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 
 from netcheck.engines.lowering import Lowering, labellings
 from netcheck.engines.rectangles import Rectangle, Side, Sides, join, merge, sides
 from netcheck.engines.tables import DirectionTables, Table
 from netcheck.logic.atoms import indexes
 from netcheck.logic.classes import Universe
-from netcheck.logic.ir import AllOf, AnyOf, NamespaceLabels, Not, Predicate, Program
+from netcheck.logic.ir import AllOf, AnyOf, Mode, NamespaceLabels, Not, Predicate, Program
 from netcheck.logic.translate import resolutions, translate
 from netcheck.model.cluster import Cluster
 from netcheck.model.policy import Direction
@@ -24,6 +25,8 @@ from netcheck.values.connections import ConnectionSet
 from netcheck.values.labels import LabelSelector
 
 _FAMILIES = (4, 6)
+MAX_JUDGED_AGAIN = 20_000
+"""Above this many pairs that read the same unknown labels on both sides, such pairs stay unknown unexamined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +147,11 @@ class _World:
         self._with_labels: dict[tuple[str, tuple[tuple[str, str], ...]], _World] = {}
         self._directions = {direction: DirectionTables(program, direction, self.lowering) for direction in Direction}
         self._one: dict[tuple[int, Direction, int], Table] = {}
+        self._in_order = any(
+            group.mode is Mode.FIRST_MATCH and group.stages
+            for direction in Direction
+            for group in program.pipeline(direction).groups
+        )
         self._family = {version: universe.family_bits(version) for version in _FAMILIES}
         self._pods = (1 << universe.pod_count) - 1
         self._inner = (1 << universe.atom_offset) - 1
@@ -160,8 +168,8 @@ class _World:
     def pair(self, source: int, destination: int) -> PairMasks:
         families = [v for v in _FAMILIES if self._family[v] >> source & self._family[v] >> destination & 1]
         must, may = self.independent(source, destination, families)
-        if may != must and self._is_correlated(source, destination):
-            must, may = self._exact(source, destination, families)
+        if may != must and (names := self._open_namespaces(source, destination)):
+            must, may = self._exact(source, destination, families, names)
         return PairMasks(allowed=must, unknown=may & ~must)
 
     def independent(self, source: int, destination: int, families: Iterable[int]) -> tuple[int, int]:
@@ -183,30 +191,34 @@ class _World:
         if destination < self._universe.pod_count:
             yield self.table(destination, Direction.INGRESS, version), source
 
-    def _is_correlated(self, source: int, destination: int) -> bool:
-        """Both sides may read the labels of one namespace that nothing defines: judged together only (WL-3)."""
-        pods = self._universe.pod_count
-        if source >= pods or destination >= pods:
-            return False
-        elements = self._universe.elements
-        name = elements[source].namespace
-        return name == elements[destination].namespace and name in self.lowering.open_namespaces
+    def _open_namespaces(self, source: int, destination: int) -> tuple[str, ...]:
+        """Return the namespaces with unknown labels that both sides of a pair may read: they are judged together (WL-3).
 
-    def _exact(self, source: int, destination: int, families: Sequence[int]) -> tuple[int, int]:
-        """Decide the pair under each labelling of their namespace that its policies can tell apart."""
-        name = self._universe.elements[source].namespace
+        A NetworkPolicy reads the labels of its peers only, an admin policy also those of its subjects.
+        """
+        pods = self._universe.pod_count
+        names = [self._universe.elements[end].namespace for end in (source, destination) if end < pods]
+        if not self._in_order and (len(names) < 2 or names[0] != names[1]):
+            return ()
+        return tuple(name for name in dict.fromkeys(names) if name in self.lowering.open_namespaces)
+
+    def _exact(self, source: int, destination: int, families: Sequence[int], names: Sequence[str]) -> tuple[int, int]:
+        """Decide the pair under each labelling of the namespaces that its policies can tell apart."""
+        if not names:
+            return self.independent(source, destination, families)
         selectors = {
             selector
             for version in families
             for table, _ in self._two_tables(source, destination, version)
             for selector in _selectors(table)
         }
+        name, *others = names
         assignments = labellings(sorted(selectors, key=str), self.lowering.namespaces[name].labels)
         if assignments is None:
             return self.independent(source, destination, families)
         every, some = self._universe.ports.everything, 0
         for assignment in assignments:
-            must, may = self._labelled(name, assignment).independent(source, destination, families)
+            must, may = self._labelled(name, assignment)._exact(source, destination, families, others)  # noqa: SLF001
             every &= must
             some |= may
         return every, some
@@ -263,26 +275,30 @@ class _World:
                 yield Rectangle(item.sources & ~self._pods, pods, item.mask)
 
     def _corrected(self, allowed: list[Rectangle], unknown: list[Rectangle]) -> Matrix:
-        """Judge again the unknown pairs whose two sides read the unknown labels of one namespace."""
-        kept = list(unknown)
-        for members in self.lowering.open_namespaces.values():
-            again = [item for item in kept if item.sources & members and item.destinations & members]
-            if not again:
-                continue
-            kept = [piece for item in kept for piece in _without(item, members)]
-            pairs = {
-                (s, d)
-                for item in again
-                for s in indexes(item.sources & members)
-                for d in indexes(item.destinations & members)
-            }
-            for source, destination in sorted(pairs):
-                found = self.pair(source, destination)
-                if found.allowed:
-                    allowed.append(Rectangle(1 << source, 1 << destination, found.allowed))
-                if found.unknown:
-                    kept.append(Rectangle(1 << source, 1 << destination, found.unknown))
+        """Judge again the unknown pairs whose two sides may read the same unknown labels."""
+        kept = merge(unknown)
+        pairs = set(self._pairs_to_judge_again(kept)) if kept else set()
+        if len(pairs) > MAX_JUDGED_AGAIN:
+            return Matrix(allowed=tuple(merge(allowed)), unknown=tuple(kept))
+        if pairs:
+            kept = [piece for item in kept for piece in _without(item, pairs)]
+        for source, destination in sorted(pairs):
+            found = self.pair(source, destination)
+            if found.allowed:
+                allowed.append(Rectangle(1 << source, 1 << destination, found.allowed))
+            if found.unknown:
+                kept.append(Rectangle(1 << source, 1 << destination, found.unknown))
         return Matrix(allowed=tuple(merge(allowed)), unknown=tuple(merge(kept)))
+
+    def _pairs_to_judge_again(self, unknown: Iterable[Rectangle]) -> Iterable[tuple[int, int]]:
+        for members in self.lowering.open_namespaces.values():
+            for item in unknown:
+                sources, destinations = item.sources & members, item.destinations & members
+                if self._in_order:
+                    yield from product(indexes(sources), indexes(item.destinations & self._inner))
+                    yield from product(indexes(item.sources & self._inner), indexes(destinations))
+                else:
+                    yield from product(indexes(sources), indexes(destinations))
 
     def to_own_node(self) -> dict[int, int]:
         """Return for each class of pods the ports on which flows to its own node must pass (NET-5)."""
@@ -351,15 +367,19 @@ def _outside(out: Iterable[Side], into: Iterable[Side], pods: int, outside: int)
             yield Rectangle(sources, targets, side.mask)
 
 
-def _without(item: Rectangle, members: int) -> Iterable[Rectangle]:
-    """Return the parts of a rectangle that are not within `members` x `members`."""
-    if not (item.sources & members and item.destinations & members):
-        yield item
-        return
-    if outside := item.sources & ~members:
-        yield Rectangle(outside, item.destinations, item.mask)
-    if outside := item.destinations & ~members:
-        yield Rectangle(item.sources & members, outside, item.mask)
+def _without(item: Rectangle, pairs: set[tuple[int, int]]) -> Iterable[Rectangle]:
+    """Return the parts of a rectangle that hold none of `pairs`."""
+    by_source: dict[int, int] = {}
+    for source, destination in pairs:
+        if item.sources >> source & 1 and item.destinations >> destination & 1:
+            by_source[source] = by_source.get(source, 0) | 1 << destination
+    touched = 0
+    for source, destinations in by_source.items():
+        touched |= 1 << source
+        if rest := item.destinations & ~destinations:
+            yield Rectangle(1 << source, rest, item.mask)
+    if rest := item.sources & ~touched:
+        yield Rectangle(rest, item.destinations, item.mask)
 
 
 def expand(matrix: Matrix) -> dict[tuple[int, int], PairMasks]:

@@ -274,11 +274,14 @@ class SmtEngine:
         """Return `allowed` with the missing facts as the model has them, and everything else left free."""
         encoding = self.encoding
         names = [*encoding.opaque, "x_ingress", "x_egress", *(f"w_{n}" for n in range(len(encoding.programs)))]
+        names += [*encoding.choices, *(f"r_{n}" for n in range(len(encoding.domain_names)))]
         facts = [(z3.Bool(name), model.eval(z3.Bool(name), model_completion=True)) for name in names]
         for end, symbolic in (("s", source), ("d", destination)):
             facts += self._namespace_labels_of(model, end)
             if isinstance(symbolic, Existing):
                 variables = [z3.BitVec(f"{end}_a{version}", width) for version, width in ((4, 32), (6, 128))]
+                nodes = encoding.node_labels
+                variables += [z3.BitVec(nodes.variable(end, key), nodes.width(key)) for key in nodes.keys]
                 facts += [(item, model.eval(item, model_completion=True)) for item in variables]
         if isinstance(destination, Existing):
             facts += self._doubtful_ports(model, destination)

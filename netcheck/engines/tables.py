@@ -7,19 +7,27 @@ differ, with one exception that is sound: more than MAX_ASSIGNMENTS labellings o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations, groupby
 
-from netcheck.engines.lowering import Lowering, cover_every_labelling
+from netcheck.engines.lowering import (
+    Lowering,
+    Place,
+    cover_every_labelling,
+    labellings,
+    node_bounds,
+)
 from netcheck.logic.atoms import indexes, runs
 from netcheck.logic.classes import Element
 from netcheck.logic.ir import (
     Action,
     AllOf,
     AnyOf,
-    Group,
     InAddresses,
     IsKind,
+    IsNode,
     Kind,
     Mode,
     NamespaceLabels,
@@ -28,6 +36,7 @@ from netcheck.logic.ir import (
     PortPredicate,
     Predicate,
     Program,
+    ResolvedFrom,
     Rule,
     Stage,
 )
@@ -35,6 +44,9 @@ from netcheck.model.policy import Direction
 from netcheck.values.addresses import IPSet
 from netcheck.values.labels import LabelSelector
 from netcheck.values.ports import Protocol
+
+MAX_NAMES = 8
+"""So many domain names are told apart where rules in order speak of several; further ones stay unknown together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +88,65 @@ class _Entry:
     kinds: frozenset[Kind] = frozenset()
     within: int = -1
     certain_port: bool = True
+    nodes: LabelSelector | None = None
+    names: tuple[str, ...] = ()
+
+    def at(self, place: Place | None) -> tuple[int, int]:
+        """Return (must, may) of the peers that are not given by address; at a `place` the facts about nodes and names
+        are settled.
+        """
+        if place is None or self.must == self.may:
+            return self.must, self.may
+        if self.nodes is not None:
+            settled = self.may if self.nodes.matches(dict(place.node_labels)) else self.must
+        elif self.names:
+            settled = self.may if not place.resolved.isdisjoint(self.names) else self.must
+        else:
+            return self.must, self.may
+        return (settled if self.certain_port else 0), settled
+
+
+@dataclass(frozen=True, slots=True)
+class _Lowered:
+    """One rule for one subject."""
+
+    action: Action
+    entries: tuple[_Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Policy:
+    """One policy's rules for one subject. `certain`: whether it selects the subject whatever the missing facts are."""
+
+    priority: int
+    certain: bool
+    rules: tuple[_Lowered, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tier:
+    """The policies of one tier that speak of a subject, by priority. `unclear`: one of unknown effect may join them."""
+
+    mode: Mode
+    policies: tuple[_Policy, ...]
+    exempt: int
+    maybe_exempt: int
+    unclear: bool
+
+    def rules(self) -> Iterable[tuple[_Policy, _Lowered]]:
+        """Yield every rule with its policy, in order."""
+        for policy in self.policies:
+            for rule in policy.rules:
+                yield policy, rule
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What can become of each peer's flows: sets that may overlap where facts are missing."""
+
+    reach: int
+    allowed: int = 0
+    denied: int = 0
 
 
 class DirectionTables:
@@ -92,6 +163,7 @@ class DirectionTables:
         self._masks: dict[tuple[PortPredicate, int], tuple[tuple[int, int, bool], ...]] = {}
         self._named = self._named_port_bits()
         self._tables: dict[tuple[object, ...], tuple[Part, ...]] = {}
+        self._place_lists: dict[int, list[Place]] = {}
         self._group_of = {
             id(stage): number for number, group in enumerate(self._pipeline.groups) for stage in group.stages
         }
@@ -116,7 +188,7 @@ class DirectionTables:
         """Return the table of one class only: what a single question needs."""
         bits = 1 << element
         stages = tuple(
-            stage for stage in self._stages_near(element) if self._lowering.bounds(stage.subject, 4)[0] & bits
+            stage for stage in self._stages_near(element) if self._lowering.bounds(stage.subject, 4)[1] & bits
         )
         opaque = tuple(stage for stage in self._pipeline.opaque if self._lowering.bounds(stage.subject, 4)[1] & bits)
         return self._table(bits, stages, opaque, self._named_key(self._universe.elements[element], stages), version)
@@ -133,7 +205,7 @@ class DirectionTables:
         selected: dict[int, list[Stage]] = {}
         for group in self._pipeline.groups:
             for stage in group.stages:
-                for index in indexes(self._lowering.bounds(stage.subject, 4)[0]):
+                for index in indexes(self._lowering.bounds(stage.subject, 4)[1]):
                     selected.setdefault(index, []).append(stage)
         clouded: dict[int, list[OpaqueStage]] = {}
         for opaque in self._pipeline.opaque:
@@ -151,10 +223,10 @@ class DirectionTables:
         ]
 
     def _named_key(self, element: Element, stages: Iterable[Stage]) -> object:
-        """Ingress rules resolve named ports on the subject, so subjects that resolve them differently are apart."""
-        if self._direction is Direction.EGRESS or not element.named:
-            return ()
-        if any(rule.ports.named for stage in stages for rule in stage.rules):
+        """Return what of the subject itself its rules read: its named ports on ingress, its own node on egress."""
+        if self._direction is Direction.EGRESS:
+            return element.node_labels if any(_asks_for_nodes(stage) for stage in stages) else ()
+        if element.named and any(rule.ports.named for stage in stages for rule in stage.rules):
             return element.named
         return ()
 
@@ -183,60 +255,153 @@ class DirectionTables:
     def _parts(
         self, subject: int, stages: tuple[Stage, ...], opaque: tuple[OpaqueStage, ...], version: int
     ) -> list[Part]:
-        everything = self._universe.everything
         if any(not item.additive for item in opaque):
-            return [Part(self._ports.everything, 0, everything)]
-        by_group: dict[int, list[Stage]] = {}
-        for stage in stages:
-            by_group.setdefault(self._group_of[id(stage)], []).append(stage)
-        parts = [Part(self._ports.everything, everything, everything)]
-        for number in sorted(by_group, reverse=True):
-            parts = self._group(self._pipeline.groups[number], by_group[number], subject, version, parts)
-        if opaque:
-            parts = self._cloud(parts, isolated=bool(stages))
-        return parts
-
-    def _cloud(self, parts: list[Part], *, isolated: bool) -> list[Part]:
-        """An additive policy of unknown effect may isolate the subject, and may allow anything (NP-5)."""
-        everything = self._universe.everything
-        exempt = 0
-        for group in self._pipeline.groups:
-            exempt |= self._lowering.bounds(group.exempt, 4)[0]
-        kept = [Part(part.mask, part.must if isolated else exempt, everything) for part in parts]
-        covered = _bits_union(part.mask for part in parts)
-        return [*kept, Part(self._ports.everything & ~covered, exempt, everything)]
-
-    def _group(
-        self, group: Group, stages: list[Stage], subject: int, version: int, following: list[Part]
-    ) -> list[Part]:
-        if group.mode is Mode.UNION:
-            return self._union(group, stages, subject, version)
-        return self._first_match(stages, subject, version, following)
-
-    def _union(self, group: Group, stages: list[Stage], subject: int, version: int) -> list[Part]:
-        entries = [entry for stage in stages for rule in stage.rules for entry in self._lower(rule, subject, version)]
-        exempt = self._lowering.bounds(group.exempt, version)[0]
-        maybe = exempt | self._lowering.bounds(group.maybe_exempt, version)[0]
+            return [Part(self._ports.everything, 0, self._universe.everything)]
+        tiers = self._tiers(subject, stages, version, clouded=bool(opaque))
+        every = [entry for tier in tiers for _, rule in tier.rules() for entry in rule.entries]
         parts = []
         rest = self._ports.everything
-        for mask, active in blocks(entries):
-            must, may = self._join(active, version)
-            parts.append(Part(mask, must | exempt, may | maybe))
+        for mask, active in blocks(every):
+            parts.append(self._part(mask, tiers, frozenset(map(id, active)), version))
             rest &= ~mask
-        if rest and maybe:
-            parts.append(Part(rest, exempt, maybe))
+        if rest:
+            parts.append(self._part(rest, tiers, frozenset(), version))
         return parts
 
-    def _join(self, entries: Sequence[_Entry], version: int) -> tuple[int, int]:
+    def _tiers(self, subject: int, stages: tuple[Stage, ...], version: int, *, clouded: bool) -> list[_Tier]:
+        """Return the tiers that speak of the subject, in order, with their rules lowered."""
+        by_group: dict[int, list[_Policy]] = {}
+        isolated = False
+        for stage in stages:
+            group = self._pipeline.groups[self._group_of[id(stage)]]
+            isolated |= group.mode is Mode.UNION
+            certain = bool(self._lowering.bounds(stage.subject, version)[0] >> subject & 1)
+            rules = tuple(_Lowered(rule.action, self._lower(rule, subject, version)) for rule in stage.rules)
+            by_group.setdefault(self._group_of[id(stage)], []).append(_Policy(stage.priority, certain, rules))
+        found = []
+        for number, group in enumerate(self._pipeline.groups):
+            policies = sorted(by_group.get(number, []), key=lambda item: item.priority)
+            unclear = clouded and group.mode is Mode.UNION
+            if policies or unclear:
+                exempt = self._lowering.bounds(group.exempt, version)[0]
+                maybe = exempt | self._lowering.bounds(group.maybe_exempt, version)[0]
+                found.append(_Tier(group.mode, tuple(policies), exempt, maybe, unclear))
+        return found
+
+    def _part(self, mask: int, tiers: list[_Tier], active: frozenset[int], version: int) -> Part:
+        """Return what is let through on ports on which exactly the `active` entries hold.
+
+        Where rules in order meet addresses that are not known, each place where such an address may lie is judged on
+        its own: an end that is let through at every one of them is let through for certain.
+        """
+        everything = self._universe.everything
+        must, may = self._judge(tiers, active, version, None)
+        doubtful = may & ~must & (self._lowering.addresses.unknown(version) | self._unsettled)
+        places = self._places(version) if doubtful and any(tier.mode is Mode.FIRST_MATCH for tier in tiers) else ()
+        if places:
+            every, some = everything, 0
+            for place in places:
+                place_must, place_may = self._judge(tiers, active, version, place)
+                every &= place_must
+                some |= place_may
+            must |= every & doubtful
+            may &= some | ~doubtful
+        return Part(mask, must, may)
+
+    @cached_property
+    def _unsettled(self) -> int:
+        """The elements of which a rule in order can ask what is no address: hosts on unknown nodes, outside addresses."""
+        found = 0
+        if self._universe.mentions.node_selectors:
+            found |= self._lowering.kinds(frozenset({Kind.HOST_POD, Kind.OWN_NODE}))
+        if self._universe.mentions.domain_names:
+            found |= self._lowering.kinds(frozenset({Kind.EXTERNAL}))
+        return found
+
+    def _places(self, version: int) -> list[Place]:
+        """Return places that stand for all, or none if they are too many: each peer depends on its own address and node, or
+        on names, never on both. So pods, nodes and outside addresses are varied side by side, and only what one peer depends on is combined.
+        """
+        found = self._place_lists.get(version)
+        if found is None:
+            found = self._place_lists[version] = self._make_places(version)
+        return found
+
+    def _make_places(self, version: int) -> list[Place]:
+        mentions = self._universe.mentions
+        names = sorted(mentions.domain_names)
+        labels = labellings(sorted(mentions.node_selectors, key=str), {})
+        if labels is None or len(names) > MAX_NAMES:
+            return []
+        pods, nodes = (indexes(atoms) or [0] for atoms in self._lowering.addresses.lies_in(version))
+        at_nodes = [(atom, tuple(sorted(given.items()))) for atom in nodes for given in labels]
+        subsets = [frozenset(some) for size in range(len(names) + 1) for some in combinations(names, size)]
+        count = max(len(pods), len(at_nodes), len(subsets))
+        return [
+            Place(pods[i % len(pods)], *at_nodes[i % len(at_nodes)], subsets[i % len(subsets)]) for i in range(count)
+        ]
+
+    def _judge(self, tiers: list[_Tier], active: frozenset[int], version: int, place: Place | None) -> tuple[int, int]:
+        """Return (must, may): three sets follow what can become of each peer - allowed, denied, not decided yet."""
+        outcome = _Outcome(reach=self._universe.everything)
+        for tier in tiers:
+            if tier.mode is Mode.UNION:
+                self._judge_union(tier, outcome, active, version, place)
+            else:
+                self._judge_in_order(tier, outcome, active, version, place)
+        everything = self._universe.everything
+        return everything & ~outcome.denied, outcome.allowed | outcome.reach
+
+    def _judge_union(
+        self, tier: _Tier, outcome: _Outcome, active: frozenset[int], version: int, place: Place | None
+    ) -> None:
+        """NP-4, NP-5: what no rule of an isolating policy allows is denied; nothing goes on to the next tier."""
+        entries = [entry for _, rule in tier.rules() for entry in rule.entries if id(entry) in active]
+        must, may = self._join(entries, version, place)
+        must, may = must | tier.exempt, may | tier.maybe_exempt
+        if tier.unclear:  # a policy of unknown effect may isolate the subject, and may allow anything
+            may = self._universe.everything
+        outcome.allowed |= outcome.reach & may
+        outcome.denied |= outcome.reach & ~must
+        if tier.policies:
+            outcome.reach = 0
+
+    def _judge_in_order(
+        self, tier: _Tier, outcome: _Outcome, active: frozenset[int], version: int, place: Place | None
+    ) -> None:
+        """ADM-3 to ADM-7: the first rule that matches decides; of tied policies any that matches may be applied."""
+        passed = 0
+        for _, tied in groupby(tier.policies, key=lambda item: item.priority):
+            entry, rest = outcome.reach, outcome.reach
+            for policy in tied:
+                local = entry
+                for rule in policy.rules:
+                    entries = [item for item in rule.entries if id(item) in active]
+                    must, may = self._join(entries, version, place)
+                    must = must if policy.certain else 0
+                    hit = local & may
+                    if rule.action is Action.ALLOW:
+                        outcome.allowed |= hit
+                    elif rule.action is Action.DENY:
+                        outcome.denied |= hit
+                    else:
+                        passed |= hit
+                    local &= ~must
+                    rest &= ~must
+            outcome.reach = rest
+        outcome.reach |= passed
+
+    def _join(self, entries: Sequence[_Entry], version: int, place: Place | None = None) -> tuple[int, int]:
         """Return the union of the entries' peers, exact also where several entries only together cover a peer."""
         must = may = 0
         for entry in entries:
-            must |= entry.must
-            may |= entry.may
+            entry_must, entry_may = entry.at(place)
+            must |= entry_must
+            may |= entry_may
         if may != must:
             must = self._complete_labels(entries, must, may)
         if any(entry.addresses for entry in entries):
-            found_must, found_may = self._by_address(entries, version)
+            found_must, found_may = self._by_address(entries, version, place)
             must |= found_must
             may |= found_may
         return must, may
@@ -253,8 +418,11 @@ class DirectionTables:
                     must |= bit
         return must
 
-    def _by_address(self, entries: Sequence[_Entry], version: int) -> tuple[int, int]:
-        """Return the peers whose address must and may lie in the union of the entries' blocks."""
+    def _by_address(self, entries: Sequence[_Entry], version: int, place: Place | None) -> tuple[int, int]:
+        """Return the peers whose address must and may lie in the union of the entries' blocks.
+
+        With `place` (the atoms at which unknown addresses of pods and of nodes lie) no address is unknown.
+        """
         together: dict[tuple[int, frozenset[Kind], bool], int] = {}
         for entry in entries:
             if entry.addresses:
@@ -263,10 +431,14 @@ class DirectionTables:
         must = may = 0
         bounds = self._lowering.addresses.bounds
         for (within, kinds, certain), atoms in together.items():
-            found_must, found_may = bounds(atoms, version, kinds)
+            found_must, found_may = bounds(atoms, version, kinds, place)
             must |= found_must & within if certain else 0
             may |= found_may & within
-        if len(together) > 1 and (open_peers := may & ~must & self._lowering.addresses.unknown(version)):
+        if (
+            place is None
+            and len(together) > 1
+            and (open_peers := may & ~must & self._lowering.addresses.unknown(version))
+        ):
             must |= self._covered_jointly(together, open_peers, version)
         return must, may
 
@@ -282,58 +454,11 @@ class DirectionTables:
                 found |= 1 << index
         return found
 
-    # ---- first match -------------------------------------------------------------------------------------------
-
-    def _first_match(self, stages: list[Stage], subject: int, version: int, following: list[Part]) -> list[Part]:
-        """Rules in order decide; what they leave open or pass on is decided by `following` (ADM-3)."""
-        ordered = sorted(stages, key=lambda stage: stage.priority)
-        rules = [rule for stage in ordered for rule in stage.rules]
-        entries: list[_Entry] = []
-        rule_of: list[int] = []
-        for position, rule in enumerate(rules):
-            for entry in self._lower(rule, subject, version):
-                entries.append(entry)
-                rule_of.append(position)
-        result = []
-        rest = self._ports.everything
-        for mask, active in _blocks_of_positions(entries):
-            by_rule: dict[int, list[_Entry]] = {}
-            for position in active:
-                by_rule.setdefault(rule_of[position], []).append(entries[position])
-            decided = [(rules[number].action, *self._join(found, version)) for number, found in sorted(by_rule.items())]
-            result += self._decide(mask, decided, following)
-            rest &= ~mask
-        return result + [Part(part.mask & rest, part.must, part.may) for part in following if part.mask & rest]
-
-    def _decide(self, mask: int, rules: list[tuple[Action, int, int]], following: list[Part]) -> list[Part]:
-        must = may = 0
-        passed_must = passed_may = 0
-        open_must = open_may = self._universe.everything
-        for action, rule_must, rule_may in rules:
-            if action is Action.ALLOW:
-                must |= open_must & rule_must
-                may |= open_may & rule_may
-            elif action is Action.PASS:
-                passed_must |= open_must & rule_must
-                passed_may |= open_may & rule_may
-            open_must &= ~rule_may
-            open_may &= ~rule_must
-        next_must, next_may = open_must | passed_must, open_may | passed_may
-        covered = 0
-        parts = []
-        for part in following:
-            if common := part.mask & mask:
-                parts.append(Part(common, must | next_must & part.must, may | next_may & part.may))
-                covered |= common
-        if mask & ~covered:
-            parts.append(Part(mask & ~covered, must, may))
-        return parts
-
     # ---- one rule ----------------------------------------------------------------------------------------------
 
     def _lower(self, rule: Rule, subject: int, version: int) -> tuple[_Entry, ...]:
-        resolves_on_subject = self._direction is Direction.INGRESS and bool(rule.ports.named)
-        key = (id(rule), subject if resolves_on_subject else -1, version)
+        reads_subject = bool(rule.ports.named) if self._direction is Direction.INGRESS else _peers_are_nodes(rule.peer)
+        key = (id(rule), subject if reads_subject else -1, version)
         found = self._entries.get(key)
         if found is None:
             found = self._entries[key] = tuple(self._lower_rule(rule, subject, version))
@@ -343,16 +468,27 @@ class DirectionTables:
         masks = self._port_masks(rule.ports, subject)
         for peer in disjuncts(rule.peer):
             selector = _namespace_selector(peer)
+            nodes = peer.selector if isinstance(peer, IsNode) else None
+            names = peer.names if isinstance(peer, ResolvedFrom) else ()
             by_address = address_peer(peer)
             if by_address is None:
                 must, may = self._lowering.bounds(peer, version)
+            if nodes is not None:
+                must, may = self._with_own_node(nodes, subject, must, may)
             for mask, within, certain in masks:
                 if by_address is not None:
                     kinds, addresses = by_address
                     atoms = self._universe.addresses.bits(addresses)
                     yield _Entry(mask, 0, 0, None, atoms, kinds, within, certain)
                 else:
-                    yield _Entry(mask, must & within if certain else 0, may & within, selector, certain_port=certain)
+                    found = must & within if certain else 0
+                    yield _Entry(mask, found, may & within, selector, certain_port=certain, nodes=nodes, names=names)
+
+    def _with_own_node(self, selector: LabelSelector, subject: int, must: int, may: int) -> tuple[int, int]:
+        """ADM-16: whether the own node is meant depends on the node that the subject runs on."""
+        own = 1 << self._universe.own_node
+        certain, possible = node_bounds(selector, self._universe.elements[subject].node_labels)
+        return (must | own if certain else must & ~own), (may | own if possible else may & ~own)
 
     def _port_masks(self, ports: PortPredicate, subject: int) -> tuple[tuple[int, int, bool], ...]:
         """Return (port mask, peers it holds for, whether it certainly holds): named ports are the destination's."""
@@ -383,6 +519,14 @@ class DirectionTables:
             if any(item.name == name and item.protocol in (protocol, None) for item in ports.named):
                 for numbers, holders in by_numbers.items():
                     yield protocol, numbers, holders
+
+
+def _peers_are_nodes(peer: Predicate) -> bool:
+    return any(isinstance(part, IsNode) for part in disjuncts(peer))
+
+
+def _asks_for_nodes(stage: Stage) -> bool:
+    return any(_peers_are_nodes(rule.peer) for rule in stage.rules)
 
 
 def disjuncts(peer: Predicate) -> tuple[Predicate, ...]:
@@ -490,6 +634,3 @@ def _bits_union(sets: Iterable[int]) -> int:
     for bits in sets:
         found |= bits
     return found
-
-
-Progress = Callable[[str], None]

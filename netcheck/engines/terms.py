@@ -6,7 +6,9 @@ Nothing here imports a solver. Shapes, for each end e in {s, d}:
     e_nl_i, e_pl_i BitVec(v): value of the i-th namespace or pod label: 0 absent, else 1 + position, last = another value;
     e_a4 BitVec(32), e_a6 BitVec(128): the end's address in each family; e_has4, e_has6 Bool: whether it has one.
 Of the flow: proto BitVec(2), port BitVec(16) unsigned; m_i Bool: whether the destination's i-th named port is `port`.
-Unknown facts: o_i Bool for each opaque stage, x_ingress and x_egress Bool for exemptions that are in doubt.
+Unknown facts: o_i Bool for each opaque stage, x_ingress and x_egress Bool for exemptions that are in doubt, e_no_i
+BitVec(v) for the labels of the node that an end is or runs on, r_i Bool for each domain name: whether it resolves to the
+destination, c_i Bool for each policy that shares its priority: whether it is the one that is applied (ADM-5).
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ from netcheck.logic.ir import (
     PortPredicate,
     Predicate,
     Program,
+    ResolvedFrom,
     Rule,
     Stage,
 )
@@ -174,7 +177,10 @@ class Encoding:
         found = universe.mentions
         self.pod_labels = _variables("pl", label_domain((*found.pod_selectors, *pod_selectors)))
         self.namespace_labels = _variables("nl", label_domain((*found.namespace_selectors, *namespace_selectors)))
+        self.node_labels = _variables("no", label_domain(found.node_selectors))
         self.named_ports: tuple[NamedPort, ...] = self._named_ports()
+        self.domain_names = tuple(sorted(found.domain_names))
+        self.choices: list[str] = []
         self.presence: dict[str, str] = {}
         self.opaque: dict[str, OpaqueStage] = {}
         self._definitions: list[str] = []
@@ -201,13 +207,14 @@ class Encoding:
         lines += [f"(declare-const m_{number} Bool)" for number in range(len(self.named_ports))]
         lines += [f"(declare-const {name} Bool)" for name in ("x_ingress", "x_egress")]
         lines += [f"(declare-const w_{number} Bool)" for number in range(len(self.programs))]
-        lines += [f"(declare-const {name} Bool)" for name in (*self.presence.values(), *self.opaque)]
+        lines += [f"(declare-const {name} Bool)" for name in (*self.presence.values(), *self.opaque, *self.choices)]
+        lines += [f"(declare-const r_{number} Bool)" for number in range(len(self.domain_names))]
         return lines
 
     def _end_sorts(self) -> Iterable[tuple[str, str]]:
         yield from (("kind", "(_ BitVec 3)"), ("ns", f"(_ BitVec {self.namespace_width})"))
         yield from (("a4", "(_ BitVec 32)"), ("a6", "(_ BitVec 128)"), ("has4", "Bool"), ("has6", "Bool"))
-        for variables in (self.pod_labels, self.namespace_labels):
+        for variables in (self.pod_labels, self.namespace_labels, self.node_labels):
             for key, (number, _) in variables.keys.items():
                 yield f"{variables.prefix}_{number}", f"(_ BitVec {variables.width(key)})"
 
@@ -256,6 +263,7 @@ class Encoding:
         yield f"(bvule {end}_ns {bits(self.new_namespace + 1, self.namespace_width)})"
         yield from self.pod_labels.well_formed(end)
         yield from self.namespace_labels.well_formed(end)
+        yield from self.node_labels.well_formed(end)
         yield f"(=> {self.is_pod(end)} {self._namespace_facts(end)})"
 
     def is_pod(self, end: str) -> str:
@@ -310,6 +318,9 @@ class Encoding:
             return self._outside(end, number - universe.atom_offset)
         element = universe.elements[number]
         parts = [self.is_kind(end, element.kind), *self._address_facts(end, element)]
+        if element.node_labels is not None:
+            known = dict(element.node_labels)
+            parts += [self.node_labels.equals(end, key, known.get(key)) for key in self.node_labels.keys]
         if element.namespace:
             parts.append(self.in_namespace(end, element.namespace))
             parts += [self.pod_labels.equals(end, key, element.labels.get(key)) for key in self.pod_labels.keys]
@@ -394,29 +405,12 @@ class Encoding:
         context = _Context(program, pipeline.direction, version, subject, peer)
         term = "true"
         for group in reversed(pipeline.groups):
-            term = self._group(context, group, term)
-        term = self._additive(context, pipeline, term)
+            term = self._group(context, pipeline, group, term)
         for stage in pipeline.opaque:
             if not stage.additive:
                 fact = self._opaque_fact(stage, pipeline.direction, "r")
                 term = f"(ite {self._predicate(stage.subject, subject, version)} {fact} {term})"
         return self._define((id(program), pipeline.direction, version), term)
-
-    def _additive(self, context: _Context, pipeline: Pipeline, term: str) -> str:
-        """An additive policy of unknown effect may isolate its subject, and may allow the flow (NP-5)."""
-        stages = [stage for stage in pipeline.opaque if stage.additive]
-        if not stages:
-            return term
-        selects, allows = [], []
-        for stage in stages:
-            subject = self._predicate(stage.subject, context.subject, context.version)
-            chosen = conj((subject, self._opaque_fact(stage, pipeline.direction, "i")))
-            selects.append(chosen)
-            allows.append(conj((chosen, self._opaque_fact(stage, pipeline.direction, "a"))))
-        isolated = disj(self._subject(stage, context) for group in pipeline.groups for stage in group.stages)
-        exempt = disj(self._exempt(context, group) for group in pipeline.groups)
-        denied_by_it = conj((disj(selects), neg(isolated), neg(exempt)))
-        return disj((disj(allows), conj((term, neg(denied_by_it)))))
 
     def _opaque_fact(self, stage: OpaqueStage, direction: Direction, letter: str) -> str:
         key = (id(stage.origin), direction, letter)
@@ -428,13 +422,19 @@ class Encoding:
             self.opaque[name] = stage
         return name
 
-    def _group(self, context: _Context, group: Group, following: str) -> str:
+    def _group(self, context: _Context, pipeline: Pipeline, group: Group, following: str) -> str:
         if group.mode is Mode.UNION:
-            return self._union(context, group, following)
+            return self._union(context, pipeline, group, following)
         return self._first_match(context, group, following)
 
-    def _union(self, context: _Context, group: Group, following: str) -> str:
+    def _union(self, context: _Context, pipeline: Pipeline, group: Group, following: str) -> str:
         isolating, allowing = [], []
+        for opaque in pipeline.opaque:
+            if opaque.additive:  # of unknown effect: it may isolate its subject, and then may allow the flow (NP-5)
+                subject = self._predicate(opaque.subject, context.subject, context.version)
+                chosen = conj((subject, self._opaque_fact(opaque, pipeline.direction, "i")))
+                isolating.append(chosen)
+                allowing.append(conj((chosen, self._opaque_fact(opaque, pipeline.direction, "a"))))
         for stage in group.stages:
             subject = self._subject(stage, context)
             if subject == "false":
@@ -454,13 +454,44 @@ class Encoding:
         return disj((certain, conj((doubtful, name))))
 
     def _first_match(self, context: _Context, group: Group, following: str) -> str:
+        """The first rule that matches decides; of policies of one priority any that matches may be applied (ADM-5)."""
+        following = self._define(object(), following)
         term = following
-        for stage in sorted(group.stages, key=lambda item: item.priority, reverse=True):
-            subject = self._subject(stage, context)
-            for rule in reversed(stage.rules):
-                matches = conj((subject, self._rule(rule, context)))
-                outcome = {Action.ALLOW: "true", Action.DENY: "false", Action.PASS: following}[rule.action]
-                term = self._define(object(), f"(ite {matches} {outcome} {term})")
+        by_priority: dict[int, list[Stage]] = {}
+        for stage in group.stages:
+            by_priority.setdefault(stage.priority, []).append(stage)
+        for _, tied in sorted(by_priority.items(), reverse=True):
+            term = self._tied(context, tied, following, term)
+        return term
+
+    def _tied(self, context: _Context, tied: list[Stage], following: str, rest: str) -> str:
+        matched = [self._matches(context, stage) for stage in tied]
+        term = rest
+        for number in range(len(tied) - 1, -1, -1):
+            outcome = self._outcome(context, tied[number], following)
+            later = disj(matched[number + 1 :])
+            applied = (
+                conj((matched[number], disj((neg(later), self._choice()))))
+                if number + 1 < len(tied)
+                else matched[number]
+            )
+            term = self._define(object(), f"(ite {applied} {outcome} {term})")
+        return term
+
+    def _choice(self) -> str:
+        self.choices.append(f"c_{len(self.choices)}")
+        return self.choices[-1]
+
+    def _matches(self, context: _Context, stage: Stage) -> str:
+        rules = disj(self._rule(rule, context) for rule in stage.rules)
+        return self._define(object(), conj((self._subject(stage, context), rules)))
+
+    def _outcome(self, context: _Context, stage: Stage, following: str) -> str:
+        """Return what the stage decides of a flow that some rule of it matches."""
+        term = "false"
+        for rule in reversed(stage.rules):
+            result = {Action.ALLOW: "true", Action.DENY: "false", Action.PASS: following}[rule.action]
+            term = self._define(object(), f"(ite {self._rule(rule, context)} {result} {term})")
         return term
 
     def _subject(self, stage: Stage, context: _Context) -> str:
@@ -517,8 +548,11 @@ class Encoding:
             case InAddresses(addresses):
                 ranges = addresses.of_family(version)
                 return in_ranges(f"{end}_a{version}", ranges, 32 if version == 4 else 128)
-            case IsNode():
-                return self._nodes(predicate, end)
+            case IsNode(selector):
+                return self._nodes(selector, end)
+            case ResolvedFrom(names):
+                resolved = disj(f"r_{self.domain_names.index(name)}" for name in names)
+                return conj((self.is_kind(end, Kind.EXTERNAL), resolved))
             case Not(part):
                 return neg(self._predicate(part, end, version))
             case AllOf(parts):
@@ -526,14 +560,13 @@ class Encoding:
             case AnyOf(parts):
                 return disj(self._predicate(part, end, version) for part in parts)
 
-    def _nodes(self, predicate: IsNode, end: str) -> str:
-        universe = self.universe
-        matching = [
-            number
-            for number in range(universe.pod_count, universe.own_node)
-            if predicate.selector.matches(universe.elements[number].labels)
-        ]
-        return disj(self.element(end, number) for number in matching)
+    def _nodes(self, selector: LabelSelector, end: str) -> str:
+        """ADM-16: a node, or a host-network pod on it, by its labels; the own node is the one that the other end is on."""
+        other = "s" if end == "d" else "d"
+        here = conj(self.node_labels.requirement(end, item) for item in selector.requirements)
+        there = conj(self.node_labels.requirement(other, item) for item in selector.requirements)
+        hosts = disj((self.is_kind(end, Kind.NODE), self.is_kind(end, Kind.HOST_POD)))
+        return disj((conj((hosts, here)), conj((self.is_kind(end, Kind.OWN_NODE), there))))
 
     def elements(self, end: str, chosen: int) -> str:
         """Return the term true iff the end is one of the elements whose bits are set."""

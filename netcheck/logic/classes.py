@@ -31,6 +31,8 @@ class Element:
         labels: the labels whose keys some selector mentions (of a node: all).
         named: the named ports that some rule mentions.
         address_atoms: for each family that the element has: its address's atom, or None if the address is unknown.
+        node_labels: of a pod whose node is known, and of a node: the labels whose keys some node selector mentions, as
+            sorted pairs; None where the node is not known. Empty where no rule selects nodes.
         members: positions in `Cluster.pods` (kinds POD, HOST_POD) or in `Cluster.nodes` (kind NODE).
     """
 
@@ -39,6 +41,7 @@ class Element:
     labels: Mapping[str, str]
     named: PortNumbers = ()
     address_atoms: tuple[tuple[int, int | None], ...] = ()
+    node_labels: tuple[tuple[str, str], ...] | None = ()
     members: tuple[int, ...] = ()
 
     @property
@@ -65,6 +68,11 @@ class Universe:
         }
         self.pod_range_atoms = self.addresses.bits(pod_range)
         self.node_range_atoms = self.addresses.bits(node_range)
+        self._node_keys = frozenset(
+            item.key for selector in self.mentions.node_selectors for item in selector.requirements
+        )
+        self._node_by_name = {node.name: node for node in cluster.nodes}
+        self._node_by_address = {text: node for node in cluster.nodes for text in node.addresses}
         grouping = _Grouping(self, cluster)
         self.elements: list[Element] = grouping.pod_elements(range(len(cluster.pods)) if pods is None else pods)
         self.pod_count = len(self.elements)
@@ -87,8 +95,22 @@ class Universe:
             kind=Kind.NODE,
             labels=node.labels,
             address_atoms=self.locate(node.addresses, Kind.NODE),
+            node_labels=self.node_labels(node),
             members=(index,),
         )
+
+    def node_labels(self, node: Node) -> tuple[tuple[str, str], ...]:
+        """Return the labels of a node that some rule can read, sorted."""
+        return tuple(sorted(item for item in node.labels.items() if item[0] in self._node_keys))
+
+    def labels_of_node_of(self, pod: Pod) -> tuple[tuple[str, str], ...] | None:
+        """Return the labels of the node that a pod runs on, as far as rules read them; None if the node is not known."""
+        if not self.mentions.node_selectors:
+            return ()
+        node = self._node_by_name.get(pod.node)
+        if node is None and pod.host_network:
+            node = next((self._node_by_address[a] for a in pod.addresses if a in self._node_by_address), None)
+        return None if node is None else self.node_labels(node)
 
     def locate(self, addresses: tuple[str, ...], kind: Kind) -> tuple[tuple[int, int | None], ...]:
         """Return for each family the atom of the first address; for no address, where an unknown one may lie."""
@@ -144,6 +166,7 @@ class _Grouping:
             pod.host_network,
             self._named_ports(pod.ports),
             self._address_atoms(pod),
+            self._universe.labels_of_node_of(pod),
         )
 
     def _element(self, members: list[int]) -> Element:
@@ -154,6 +177,7 @@ class _Grouping:
             labels={key: value for key, value in pod.labels.items() if key in self._keys},
             named=self._named_ports(pod.ports),
             address_atoms=self._address_atoms(pod),
+            node_labels=self._universe.labels_of_node_of(pod),
             members=tuple(members),
         )
 

@@ -71,9 +71,19 @@ class InAddresses:
 
 @dataclass(frozen=True, slots=True)
 class IsNode:
-    """True iff the endpoint is a known node whose labels match `selector`."""
+    """True iff the endpoint is a node whose labels match `selector`, or what is reached through that node's address.
+
+    That is a known node, the own node, or a host-network pod; a node that is not known may have any labels (ADM-16).
+    """
 
     selector: LabelSelector
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedFrom:
+    """True iff the endpoint is an outside address to which one of `names` resolves: a fact that nobody knows (ADM-17)."""
+
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +107,19 @@ class Not:
     part: Predicate
 
 
-Predicate = Everything | IsKind | InNamespace | NamespaceLabels | PodLabels | InAddresses | IsNode | AllOf | AnyOf | Not
+Predicate = (
+    Everything
+    | IsKind
+    | InNamespace
+    | NamespaceLabels
+    | PodLabels
+    | InAddresses
+    | IsNode
+    | ResolvedFrom
+    | AllOf
+    | AnyOf
+    | Not
+)
 
 NOTHING = AnyOf(())
 
@@ -155,7 +177,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One policy in one direction: its subjects and its rules in order. `priority` orders stages of a first-match group.
+    """One policy in one direction: its subjects and its rules in order.
+
+    `priority` orders the stages of a first-match group; where several have the same, any of those that match a flow may
+    be the one that is applied to it (ADM-5).
 
     `namespace` names the only namespace in which subjects lie, if there is one: an index, not a restriction.
     """

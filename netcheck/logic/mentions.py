@@ -17,6 +17,7 @@ from netcheck.logic.ir import (
     PortPredicate,
     Predicate,
     Program,
+    ResolvedFrom,
     Rule,
     Stage,
 )
@@ -32,6 +33,7 @@ class Mentions:
     pod_selectors: frozenset[LabelSelector]
     namespace_selectors: frozenset[LabelSelector]
     node_selectors: frozenset[LabelSelector]
+    domain_names: frozenset[str]
     addresses: tuple[IPSet, ...]
     named_ports: frozenset[NamedPort]
     port_sets: frozenset[ConnectionSet]
@@ -62,6 +64,7 @@ class _Collector:
         self._pods: set[LabelSelector] = set()
         self._namespaces: set[LabelSelector] = set()
         self._nodes: set[LabelSelector] = set()
+        self._names: set[str] = set()
         self._addresses: dict[IPSet, None] = {}
         self._named: set[NamedPort] = set()
         self._ports: set[ConnectionSet] = set()
@@ -103,6 +106,8 @@ class _Collector:
                 self._namespaces.add(selector)
             case IsNode(selector):
                 self._nodes.add(selector)
+            case ResolvedFrom(names):
+                self._names.update(names)
             case InAddresses(addresses):
                 self._addresses[addresses] = None
             case _:
@@ -113,6 +118,7 @@ class _Collector:
             pod_selectors=frozenset(self._pods),
             namespace_selectors=frozenset(self._namespaces),
             node_selectors=frozenset(self._nodes),
+            domain_names=frozenset(self._names),
             addresses=tuple(sorted(self._addresses, key=lambda item: (item.v4, item.v6))),
             named_ports=frozenset(self._named),
             port_sets=frozenset(self._ports),

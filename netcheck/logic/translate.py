@@ -21,10 +21,12 @@ from netcheck.logic.ir import (
     InAddresses,
     InNamespace,
     IsKind,
+    IsNode,
     Kind,
     Mode,
     NamedPort,
     NamespaceLabels,
+    Not,
     OpaqueStage,
     Origin,
     Pipeline,
@@ -32,8 +34,20 @@ from netcheck.logic.ir import (
     PortPredicate,
     Predicate,
     Program,
+    ResolvedFrom,
     Rule,
     Stage,
+)
+from netcheck.model.admin import (
+    AdminAction,
+    AdminDomains,
+    AdminNetworks,
+    AdminNodes,
+    AdminPeer,
+    AdminPods,
+    AdminPolicy,
+    AdminPort,
+    AdminRule,
 )
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Tier
@@ -71,6 +85,7 @@ def resolutions(cluster: Cluster) -> tuple[Profile, ...]:
         "host_net_subject": any(pod.host_network for pod in cluster.pods),
         "host_net_peer": any(pod.host_network for pod in cluster.pods),
         "end_port": _has_ranges(cluster),
+        "baseline_skipped_by_any_np": any(policy.tier is Tier.BASELINE for policy in cluster.admin),
     }
     open_fields = [name for name in felt if getattr(profile, name) is Switch.UNKNOWN]
     branching = [name for name in open_fields if felt[name]]
@@ -128,6 +143,7 @@ class _Translator:
         self._subject_kinds = _ANY_POD if host_subject else _PODS
         self.peer_kinds = _ANY_POD if host_peer else _PODS
         self._address_kinds = self._kinds_seen_by_address(host_peer)
+        self._skip_baseline = profile.baseline_skipped_by_any_np is Switch.YES
         self._peers: dict[tuple[str, Peer], Predicate] = {}
         self._ports: dict[tuple[PolicyPort, ...], PortPredicate] = {(): ANY_PORT}
 
@@ -147,11 +163,78 @@ class _Translator:
     def pipeline(self, direction: Direction) -> Pipeline:
         if not self._enforced:
             return Pipeline(direction, ())
+        admin = self._admin_group(Tier.ADMIN, direction)
+        baseline = self._admin_group(Tier.BASELINE, direction)
         exempt, maybe = self._own_node(direction)
         stages = tuple(self._stage(policy, direction) for policy in self._cluster.policies if direction in policy.types)
         group = Group(Tier.NETWORK_POLICY, Mode.UNION, stages, exempt, maybe)
         opaque = tuple(self._opaque(policy) for policy in self._cluster.opaque if direction in policy.directions)
-        return Pipeline(direction, (group,), opaque)
+        return Pipeline(direction, (*admin, group, *baseline), opaque)
+
+    # ---- admin policies ----------------------------------------------------------------------------------------
+
+    def _admin_group(self, tier: Tier, direction: Direction) -> tuple[Group, ...]:
+        """ADM-3: the policies of one tier that have rules for the direction; no group if there is none."""
+        policies = [item for item in self._cluster.admin if item.tier is tier and item.rules(direction)]
+        if not policies:
+            return ()
+        order = self._precedence(policies)
+        stages = tuple(self._admin_stage(policy, direction, order[policy.label]) for policy in policies)
+        return (Group(tier, Mode.FIRST_MATCH, stages),)
+
+    def _precedence(self, policies: list[AdminPolicy]) -> dict[str, int]:
+        """ADM-4, ADM-5: by priority; equal ones stay equal unless the profile breaks ties by name. A BANP comes last."""
+        by_name = self._profile.equal_priority is Switch.YES
+
+        def key(policy: AdminPolicy) -> tuple[bool, int, str, str]:
+            tie = (policy.name, policy.kind) if by_name else ("", "")
+            return (policy.kind == "BaselineAdminNetworkPolicy", policy.priority, *tie)
+
+        ranks = {found: rank for rank, found in enumerate(sorted({key(policy) for policy in policies}))}
+        return {policy.label: ranks[key(policy)] for policy in policies}
+
+    def _admin_stage(self, policy: AdminPolicy, direction: Direction, rank: int) -> Stage:
+        """ADM-2: host-network pods are never subjects."""
+        name = "ingress" if direction is Direction.INGRESS else "egress"
+        subject = _admin_pods(policy.subject)
+        if policy.tier is Tier.BASELINE and self._skip_baseline:
+            subject = AllOf((subject, Not(self._selected_by_any())))
+        rules = tuple(
+            self._admin_rule(policy, rule, f"{name}[{index}]") for index, rule in enumerate(policy.rules(direction))
+        )
+        return Stage(subject=subject, rules=rules, origin=Origin(policy.label, "", policy.place), priority=rank)
+
+    def _selected_by_any(self) -> Predicate:
+        """ADM-10: the pods that some NetworkPolicy selects, for whichever direction."""
+        return AnyOf(
+            tuple(
+                _pods(self._subject_kinds, InNamespace(policy.namespace), policy.pod_selector)
+                for policy in self._cluster.policies
+            )
+        )
+
+    def _admin_rule(self, policy: AdminPolicy, rule: AdminRule, path: str) -> Rule:
+        peers = tuple(self._admin_peer(peer) for peer in rule.peers)
+        action = {AdminAction.ACCEPT: Action.ALLOW, AdminAction.DENY: Action.DENY, AdminAction.PASS: Action.PASS}
+        return Rule(
+            action=action[rule.action],
+            peer=peers[0] if len(peers) == 1 else AnyOf(peers),
+            ports=_admin_ports(rule.ports),
+            origin=Origin(policy.label, path, rule.place),
+        )
+
+    def _admin_peer(self, peer: AdminPeer) -> Predicate:
+        match peer:
+            case AdminPods():
+                return _admin_pods(peer)
+            case AdminNodes(selector=selector):
+                return IsNode(selector)
+            case AdminNetworks(cidrs=cidrs):
+                return AllOf((IsKind(self._address_kinds), InAddresses(IPSet.of_cidrs(*cidrs))))
+            case AdminDomains(names=names):
+                return ResolvedFrom(names)
+
+    # ---- NetworkPolicy -----------------------------------------------------------------------------------------
 
     def _own_node(self, direction: Direction) -> tuple[Predicate, Predicate]:
         """NET-4, NET-5."""
@@ -217,6 +300,28 @@ def _pods(kinds: frozenset[Kind], where: Predicate, selector: LabelSelector | No
     if selector is not None and selector.requirements:
         parts.append(PodLabels(selector))
     return AllOf(tuple(parts))
+
+
+def _admin_pods(pods: AdminPods) -> Predicate:
+    """ADM-2, ADM-13: host-network pods are never meant, whatever the plugin does with NetworkPolicies."""
+    return _pods(_PODS, NamespaceLabels(pods.namespace_selector), pods.pod_selector)
+
+
+def _admin_ports(items: Iterable[AdminPort]) -> PortPredicate:
+    """ADM-18 to ADM-20: the union of the items; none stand for all traffic."""
+    numbers: dict[Protocol, PortSet] = {}
+    named = []
+    for item in items:
+        if item.name:
+            named.append(NamedPort(item.name, Protocol(item.protocol) if item.protocol else None))
+            continue
+        assert item.protocol is not None
+        protocol = Protocol(item.protocol)
+        numbers[protocol] = numbers.get(protocol, PortSet.none()) | PortSet.of((item.first, item.last))
+    if not numbers and not named:
+        return ANY_PORT
+    ordered = sorted(set(named), key=lambda port: (port.name, port.protocol.value if port.protocol else ""))
+    return PortPredicate(ConnectionSet.of(numbers), tuple(ordered))
 
 
 @lru_cache(maxsize=4096)

@@ -85,9 +85,11 @@ def test_a_fault_in_the_sets_is_caught(monkeypatch: pytest.MonkeyPatch, fault: s
         assert _z3_refutes()
 
 
-def _first_entry_only(self: object, entries: list[tables._Entry], version: int) -> tuple[int, int]:
-    del self, version
-    return entries[0].must, entries[0].may
+def _first_entry_only(
+    self: object, entries: list[tables._Entry], version: int, place: object = None
+) -> tuple[int, int]:
+    del self, version, place
+    return (entries[0].must, entries[0].may) if entries else (0, 0)
 
 
 @pytest.mark.parametrize("fault", ["signed", "absent label", "additive", "proto"])
@@ -104,7 +106,14 @@ def test_a_fault_in_the_terms_is_caught(monkeypatch: pytest.MonkeyPatch, fault: 
                 terms.LabelVariables, "code", lambda self, key, value: code(self, key, value or "other")
             )
         case "additive":
-            monkeypatch.setattr(terms.Encoding, "_additive", lambda _self, _context, _pipeline, term: term)
+            fact = terms.Encoding._opaque_fact
+            monkeypatch.setattr(
+                terms.Encoding,
+                "_opaque_fact",
+                lambda self, stage, direction, letter: (
+                    "false" if letter == "a" else fact(self, stage, direction, letter)
+                ),
+            )
         case "proto":
             ports = terms.Encoding.ports
             monkeypatch.setattr(
