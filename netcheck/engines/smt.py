@@ -8,7 +8,7 @@ The only module that knows Z3. Traps, each held by a test: bit-vectors compare s
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import z3
 
@@ -16,7 +16,7 @@ from netcheck.engines.sets import Matrix, SetEngine
 from netcheck.engines.terms import KINDS, Encoding, conj, disj, in_ranges, neg
 from netcheck.errors import SolverLimit
 from netcheck.logic.classes import Universe
-from netcheck.logic.ir import Kind
+from netcheck.logic.ir import Kind, Program
 from netcheck.logic.translate import resolutions, translate
 from netcheck.model.cluster import Cluster
 from netcheck.model.objects import NAMESPACE_NAME_LABEL
@@ -109,7 +109,8 @@ ReachAnswer = Reached | Unreached | Undecided
 class SmtEngine:
     """Questions about flows between symbolic ends, under the policies of a cluster.
 
-    `ends` are the free ends that will be asked about: their labels join the finite domains.
+    `ends` are the free ends that will be asked about: their labels join the finite domains. `programs` are those of the
+    cluster unless others are given, as for comparing two.
     """
 
     def __init__(
@@ -118,10 +119,11 @@ class SmtEngine:
         universe: Universe | None = None,
         *,
         ends: Sequence[SymbolicEnd] = (),
+        programs: Sequence[Program] = (),
         timeout_ms: int = DEFAULT_TIMEOUT_MS,
         seed: int = 0,
     ) -> None:
-        programs = [translate(cluster, profile) for profile in resolutions(cluster)]
+        programs = programs or [translate(cluster, profile) for profile in resolutions(cluster)]
         self.universe = universe or Universe(cluster, programs)
         free = [end for end in ends if isinstance(end, AnyPod)]
         named = [_name_selector(end.namespaces) for end in free if end.namespaces]
@@ -391,6 +393,37 @@ class SmtEngine:
                 core = rest
         return tuple(sorted(labels[str(item)] for item in core))
 
+    # ---- two programs ------------------------------------------------------------------------------------------
+
+    def separating_flow(self) -> FoundFlow | None:
+        """Return a flow that one of the first two programs lets pass and the other does not, in some cluster that could
+        exist; None iff Z3 proves that there is none.
+
+        Ends are any pods (host-network ones too), nodes and addresses, with any labels; at least one is a pod.
+
+        Raises:
+            SolverLimit: the solver gave up.
+
+        """
+        first, second = self.encoding.programs[:2]
+        differs = disj(
+            conj(
+                (
+                    f"s_has{version}",
+                    f"d_has{version}",
+                    f"(not (= {self.encoding.passes(first, version)} {self.encoding.passes(second, version)}))",
+                )
+            )
+            for version in (4, 6)
+        )
+        some_pod = disj((self.encoding.is_pod("s"), self.encoding.is_pod("d")))
+        outside = [
+            f"(=> {self.encoding.is_kind(end, Kind.EXTERNAL)} (not (and {end}_has4 {end}_has6)))" for end in "sd"
+        ]
+        nameless = f"(=> (not {self.encoding.is_pod('d')}) {conj(self.encoding.no_named_ports())})"
+        solver = self._solver(differs, some_pod, *outside, nameless, self._all_present())
+        return self._decode(solver.model()) if self._check(solver) else None
+
     # ---- ends --------------------------------------------------------------------------------------------------
 
     def _end(self, end: str, symbolic: SymbolicEnd) -> str:
@@ -525,6 +558,28 @@ class SmtEngine:
     def _element_term(self, end: str, number: int) -> z3.BoolRef:
         text = "\n".join([*self.encoding.variables(), f"(assert {self.encoding.element(end, number)})"])
         return z3.And(*z3.parse_smt2_string(text))
+
+
+def separating_flow(one: Cluster, other: Cluster, *, timeout_ms: int = DEFAULT_TIMEOUT_MS) -> FoundFlow | None:
+    """Return a flow on which the policies of two clusters differ, in some cluster that could exist; None iff none does.
+
+    Only the policies of the two are compared, under the profile and addressing of `one`; what exists in them does not
+    matter. A profile switch that is not known is compared at each of its values.
+
+    Raises:
+        SolverLimit: the solver gave up.
+
+    """
+    bare = [replace(item, namespaces={}, pods=(), nodes=(), profile=one.profile) for item in (one, other)]
+    for profile in resolutions(
+        replace(bare[0], admin=(*one.admin, *other.admin), policies=(*one.policies, *other.policies))
+    ):
+        programs = [translate(item, profile) for item in bare]
+        engine = SmtEngine(bare[0], Universe(bare[0], programs), programs=programs, timeout_ms=timeout_ms)
+        found = engine.separating_flow()
+        if found is not None:
+            return found
+    return None
 
 
 def _name_selector(names: frozenset[str]) -> LabelSelector:

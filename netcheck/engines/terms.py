@@ -460,27 +460,31 @@ class Encoding:
         by_priority: dict[int, list[Stage]] = {}
         for stage in group.stages:
             by_priority.setdefault(stage.priority, []).append(stage)
-        for _, tied in sorted(by_priority.items(), reverse=True):
-            term = self._tied(context, tied, following, term)
+        for priority, tied in sorted(by_priority.items(), reverse=True):
+            term = self._tied(
+                context, tied, following, term, f"{context.direction.value}_{group.tier.value}_{priority}"
+            )
         return term
 
-    def _tied(self, context: _Context, tied: list[Stage], following: str, rest: str) -> str:
+    def _tied(self, context: _Context, tied: list[Stage], following: str, rest: str, name: str) -> str:
+        """The same tie of two programs, or of one in two families, is broken in the same way."""
         matched = [self._matches(context, stage) for stage in tied]
         term = rest
         for number in range(len(tied) - 1, -1, -1):
             outcome = self._outcome(context, tied[number], following)
             later = disj(matched[number + 1 :])
             applied = (
-                conj((matched[number], disj((neg(later), self._choice()))))
+                conj((matched[number], disj((neg(later), self._choice(f"c_{name}_{number}")))))
                 if number + 1 < len(tied)
                 else matched[number]
             )
             term = self._define(object(), f"(ite {applied} {outcome} {term})")
         return term
 
-    def _choice(self) -> str:
-        self.choices.append(f"c_{len(self.choices)}")
-        return self.choices[-1]
+    def _choice(self, name: str) -> str:
+        if name not in self.choices:
+            self.choices.append(name)
+        return name
 
     def _matches(self, context: _Context, stage: Stage) -> str:
         rules = disj(self._rule(rule, context) for rule in stage.rules)
