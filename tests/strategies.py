@@ -21,8 +21,19 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
+from netcheck.model.admin import (
+    AdminAction,
+    AdminDomains,
+    AdminNetworks,
+    AdminNodes,
+    AdminPeer,
+    AdminPods,
+    AdminPolicy,
+    AdminPort,
+    AdminRule,
+)
 from netcheck.model.cluster import Cluster
-from netcheck.model.flow import AddressEnd, End, Flow, NodeEnd, OwnNodeEnd, PodEnd
+from netcheck.model.flow import AddressEnd, End, Flow, NodeEnd, OwnNodeEnd, PodEnd, Tier
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, ContainerPort, Namespace, Node, Pod, Workload, WorkloadId
 from netcheck.model.policy import (
     Direction,
@@ -63,6 +74,19 @@ BLOCKS_V4 = (
 BLOCKS_V6 = (
     "::/0", "fc00::/7", "fd00::/16", "fd00::/64", "fd00::/126", "fd00::3/128", "fd01::/64", "2001:db8::/32", "::/1",
 )  # fmt: skip
+DOMAINS = ("a.example", "*.b.example")
+PRIORITIES = ((10,), (10,), (10, 11), (0, 10, 1000))
+ADMIN_KINDS = {
+    ("ClusterNetworkPolicy", Tier.ADMIN): 3,
+    ("ClusterNetworkPolicy", Tier.BASELINE): 3,
+    ("AdminNetworkPolicy", Tier.ADMIN): 2,
+    ("BaselineAdminNetworkPolicy", Tier.BASELINE): 1.5,
+}
+ADMIN_FLIPS = (
+    ("equal_priority", Switch.YES),
+    ("baseline_skipped_by_any_np", Switch.YES),
+    ("baseline_skipped_by_any_np", Switch.UNKNOWN),
+)
 FLIPS = (
     ("cidr_matches_pods", Switch.NO),
     ("cidr_matches_nodes", Switch.NO),
@@ -235,6 +259,92 @@ def opaque_policy(rng: random.Random, namespaces: Sequence[str]) -> OpaquePolicy
     )
 
 
+# ------------------------------------------------------------------------------------------------ admin policies
+
+
+def admin_pods(rng: random.Random) -> AdminPods:
+    """Return a subject or peer by `namespaces` or by `pods` (ADM-2, ADM-13)."""
+    spaces = LabelSelector() if _chance(rng, 0.4) else namespace_selector(rng)
+    return AdminPods(namespace_selector=spaces, pod_selector=selector(rng) if _chance(rng, 0.5) else None)
+
+
+def _outside_peer(rng: random.Random, kind: str) -> AdminPeer:
+    """Return an egress peer that is not pods (ADM-14); a BaselineAdminNetworkPolicy has no domain names."""
+    weights = {"nodes": 3.0, "networks": 4.0, "domains": 0.0 if kind == "BaselineAdminNetworkPolicy" else 2.0}
+    form = _weighted(rng, weights)
+    if form == "nodes":
+        return AdminNodes(selector=LabelSelector() if _chance(rng, 0.4) else selector(rng))
+    if form == "domains":
+        return AdminDomains(names=tuple(_some(rng, DOMAINS, 1, 2)))
+    return AdminNetworks(cidrs=tuple(_some(rng, (*BLOCKS_V4, *BLOCKS_V6), 1, 3)))
+
+
+def admin_peer(rng: random.Random, kind: str, direction: Direction) -> AdminPeer:
+    """Return a peer of any of the forms of ADM-13 and ADM-14."""
+    if direction is Direction.EGRESS and _chance(rng, 0.5):
+        return _outside_peer(rng, kind)
+    return admin_pods(rng)
+
+
+def admin_port(rng: random.Random, kind: str, *, named: bool) -> AdminPort:
+    """Return a port item (ADM-18, ADM-19); v1alpha2 wants a range to hold two ports or more."""
+    form = _weighted(rng, {"number": 4, "range": 3, "name": 4 if named else 0})
+    if form == "name":
+        return AdminPort(protocol=None, name=rng.choice(PORT_NAMES))
+    first, last = sorted(rng.choices(PORTS, k=2))
+    if form == "number" or (first == last and kind == "ClusterNetworkPolicy"):
+        last = first
+    return AdminPort(protocol=_protocol(rng), first=first, last=last)
+
+
+def admin_rule(rng: random.Random, kind: str, direction: Direction) -> AdminRule:
+    """Return a rule; it has named ports only where all its peers are pods (ADM-20)."""
+    actions = {AdminAction.DENY: 5.0, AdminAction.ACCEPT: 4.0, AdminAction.PASS: 3.0}
+    if kind == "BaselineAdminNetworkPolicy":
+        del actions[AdminAction.PASS]
+    peers = tuple(admin_peer(rng, kind, direction) for _ in range(rng.randint(1, 2)))
+    named = all(isinstance(item, AdminPods) for item in peers)
+    ports = 0 if _chance(rng, 0.5) else rng.randint(1, 2)
+    return AdminRule(
+        action=_weighted(rng, actions),
+        peers=peers,
+        ports=tuple(admin_port(rng, kind, named=named) for _ in range(ports)),
+        name="named" if _chance(rng, 0.2) else "",
+    )
+
+
+def _admin_rules(rng: random.Random, kind: str, direction: Direction) -> tuple[AdminRule, ...]:
+    return tuple(admin_rule(rng, kind, direction) for _ in range(_weighted(rng, {0: 2, 1: 4, 2: 3})))
+
+
+def admin_policy(rng: random.Random, kind: str, tier: Tier, name: str, priorities: Sequence[int]) -> AdminPolicy:
+    """Return an admin policy of a kind, with one of `priorities`."""
+    single = kind == "BaselineAdminNetworkPolicy"
+    return AdminPolicy(
+        kind=kind,
+        name="default" if single else name,
+        tier=tier,
+        priority=0 if single else rng.choice(priorities),
+        subject=AdminPods(namespace_selector=LabelSelector()) if _chance(rng, 0.5) else admin_pods(rng),
+        ingress=_admin_rules(rng, kind, Direction.INGRESS),
+        egress=_admin_rules(rng, kind, Direction.EGRESS),
+    )
+
+
+def with_admin(rng: random.Random, drawn: Cluster) -> Cluster:
+    """Return the cluster with, in half of the draws, one to three admin policies, and their switches set at times."""
+    found: dict[tuple[str, str], AdminPolicy] = {}
+    priorities = rng.choice(PRIORITIES)
+    for index in range(_weighted(rng, {0: 10, 1: 3, 2: 4, 3: 4})):
+        kind, tier = _weighted(rng, ADMIN_KINDS)
+        made = admin_policy(rng, kind, tier, f"admin-{index}", priorities)
+        found[made.kind, made.name] = made
+    changed = drawn.profile
+    if found and _chance(rng, 0.3):
+        changed = changed.with_switch(*rng.choice(ADMIN_FLIPS))
+    return replace(drawn, admin=tuple(found[key] for key in sorted(found)), profile=changed)
+
+
 # ---------------------------------------------------------------------------------------------- namespaces, pods
 
 
@@ -350,8 +460,16 @@ SIZES = {"tiny": ((1, 2), (1, 3), (1, 2)), "small": ((1, 3), (2, 6), (1, 5)), "l
 """Size -> least and most of namespaces, of pods, of policies."""
 
 
-def cluster(rng: random.Random, *, size: str = "small") -> Cluster:
-    """Return a cluster such as the loader could have made, sorted by identity as the loader sorts."""
+def cluster(rng: random.Random, *, size: str = "small", admin: bool = False) -> Cluster:
+    """Return a cluster such as the loader could have made, sorted by identity as the loader sorts.
+
+    With `admin` it is the one without, and admin policies laid over it.
+    """
+    drawn = _cluster(rng, size)
+    return with_admin(rng, drawn) if admin else drawn
+
+
+def _cluster(rng: random.Random, size: str) -> Cluster:
     (fewest_names, most_names), (fewest_pods, most_pods), (fewest_policies, most_policies) = SIZES[size]
     names = _some(rng, NAMESPACES, fewest_names, most_names)
     known_nodes = nodes(rng)
@@ -374,20 +492,23 @@ def cluster(rng: random.Random, *, size: str = "small") -> Cluster:
     )
 
 
-def of_seed(seed: int, *, size: str = "small") -> Cluster:
+def of_seed(seed: int, *, size: str = "small", admin: bool = False) -> Cluster:
     """Return the cluster of a seed; a failure report needs nothing else."""
-    return cluster(random.Random(seed), size=size)
+    return cluster(random.Random(seed), size=size, admin=admin)
 
 
 def smaller(original: Cluster) -> Iterator[Cluster]:
     """Yield the clusters with one part fewer: an object, a rule, a peer or a port item."""
-    for field_name in ("policies", "opaque", "pods", "nodes"):
+    for field_name in ("policies", "admin", "opaque", "pods", "nodes"):
         for parts in _one_fewer(getattr(original, field_name)):
             yield replace(original, **{field_name: parts})
     for index, one in enumerate(original.policies):
         for fewer in _smaller_policies(one):
             policies = (*original.policies[:index], fewer, *original.policies[index + 1 :])
             yield replace(original, policies=policies)
+    for index, over in enumerate(original.admin):
+        for less in _smaller_admin_policies(over):
+            yield replace(original, admin=(*original.admin[:index], less, *original.admin[index + 1 :]))
     if original.profile != Profile():
         yield replace(original, profile=Profile())
     if original.addressing != Addressing():
@@ -411,6 +532,18 @@ def _smaller_policies(original: NetworkPolicy) -> Iterator[NetworkPolicy]:
                 yield replace(original, **{side: (*rules[:index], slim, *rules[index + 1 :])})
 
 
+def _smaller_admin_policies(original: AdminPolicy) -> Iterator[AdminPolicy]:
+    for side in ("ingress", "egress"):
+        rules: tuple[AdminRule, ...] = getattr(original, side)
+        for fewer in _one_fewer(rules):
+            yield replace(original, **{side: fewer})
+        for index, one in enumerate(rules):
+            slimmer = [replace(one, peers=peers) for peers in _one_fewer(one.peers) if peers]
+            slimmer += [replace(one, ports=ports) for ports in _one_fewer(one.ports)]
+            for slim in slimmer:
+                yield replace(original, **{side: (*rules[:index], slim, *rules[index + 1 :])})
+
+
 def minimize(original: Cluster, fails: Callable[[Cluster], bool]) -> Cluster:
     """Return a cluster that still `fails` and of which no single part can be taken away."""
     found = original
@@ -423,15 +556,14 @@ def minimize(original: Cluster, fails: Callable[[Cluster], bool]) -> Cluster:
 
 
 def block_boundaries(drawn: Cluster) -> list[str]:
-    """Return the addresses just outside and just inside of every block and except, of both families."""
+    """Return the addresses just outside and just inside of every block, except and network, of both families."""
     numbers: set[tuple[int, int]] = set()
-    for block in _blocks(drawn):
-        for text in (block.cidr, *block.excepts):
-            network = ipaddress.ip_network(text, strict=False)
-            first, last = int(network.network_address), int(network.broadcast_address)
-            most = MAX_V4 if network.version == 4 else MAX_V6
-            around = (first - 1, first, last, last + 1)
-            numbers |= {(network.version, number) for number in around if 0 <= number <= most}
+    for text in (*(text for block in _blocks(drawn) for text in (block.cidr, *block.excepts)), *_networks(drawn)):
+        network = ipaddress.ip_network(text, strict=False)
+        first, last = int(network.network_address), int(network.broadcast_address)
+        most = MAX_V4 if network.version == 4 else MAX_V6
+        around = (first - 1, first, last, last + 1)
+        numbers |= {(network.version, number) for number in around if 0 <= number <= most}
     return [address_text(version, number) for version, number in sorted(numbers)]
 
 
@@ -453,6 +585,7 @@ def boundary_numbers(drawn: Cluster) -> tuple[int, ...]:
     written = {port.number for one in drawn.pods for port in one.ports}
     for item in _port_items(drawn):
         written |= {number for number in (item.port, item.end_port) if isinstance(number, int)}
+    written |= {number for item in _admin_ports(drawn) if not item.name for number in (item.first, item.last)}
     around = {number + step for number in written for step in (-1, 0, 1)} | {MIN_PORT, MAX_PORT}
     return tuple(sorted(number for number in around if MIN_PORT <= number <= MAX_PORT))
 
@@ -504,6 +637,22 @@ def _peers(drawn: Cluster) -> list[Peer]:
 
 def _blocks(drawn: Cluster) -> list[IPBlockPeer]:
     return [item for item in _peers(drawn) if isinstance(item, IPBlockPeer)]
+
+
+def _admin_rules_of(drawn: Cluster) -> list[AdminRule]:
+    return [one for found in drawn.admin for direction in Direction for one in found.rules(direction)]
+
+
+def _admin_peers(drawn: Cluster) -> list[AdminPeer]:
+    return [item for one in _admin_rules_of(drawn) for item in one.peers]
+
+
+def _admin_ports(drawn: Cluster) -> list[AdminPort]:
+    return [item for one in _admin_rules_of(drawn) for item in one.ports]
+
+
+def _networks(drawn: Cluster) -> list[str]:
+    return [text for item in _admin_peers(drawn) if isinstance(item, AdminNetworks) for text in item.cidrs]
 
 
 def _port_items(drawn: Cluster) -> list[PolicyPort]:
@@ -566,7 +715,7 @@ def _excepts_a_pod(drawn: Cluster) -> bool:
 
 def _families(drawn: Cluster) -> set[int]:
     texts = [text for one in (*drawn.pods, *drawn.nodes) for text in one.addresses]
-    texts += [block.cidr.partition("/")[0] for block in _blocks(drawn)]
+    texts += [cidr.partition("/")[0] for cidr in (*(block.cidr for block in _blocks(drawn)), *_networks(drawn))]
     return {address_number(text)[0] for text in texts}
 
 
@@ -625,17 +774,105 @@ FEATURES: MappingProxyType[str, Callable[[Cluster], bool]] = MappingProxyType(
 )
 
 
+def _may_concern(drawn: Cluster, found: AdminPolicy, one: Pod) -> bool:
+    subject, home = found.subject, drawn.namespaces[one.namespace]
+    if one.host_network or not (subject.pod_selector is None or subject.pod_selector.matches(one.labels)):
+        return False
+    return not home.labels_known or subject.namespace_selector.matches(home.labels)
+
+
+def _tied(drawn: Cluster) -> bool:
+    """Two policies of one tier and priority have rules for one direction of one pod (ADM-5)."""
+    for one in drawn.pods:
+        for direction in Direction:
+            seen = Counter(
+                (found.tier, found.priority)
+                for found in drawn.admin
+                if found.kind != "BaselineAdminNetworkPolicy"
+                and found.rules(direction)
+                and _may_concern(drawn, found, one)
+            )
+            if any(several > 1 for several in seen.values()):
+                return True
+    return False
+
+
+def _all_tiers_on_a_pod(drawn: Cluster) -> bool:
+    for one in drawn.pods:
+        tiers = {found.tier for found in drawn.admin if _may_concern(drawn, found, one)}
+        if len(tiers) == 2 and any(_isolating(drawn, one, direction) for direction in Direction):
+            return True
+    return False
+
+
+def _subject_asks_unknown_labels(drawn: Cluster) -> bool:
+    read = any(
+        test.key != NAMESPACE_NAME_LABEL
+        for found in drawn.admin
+        for test in found.subject.namespace_selector.requirements
+    )
+    return read and any(not found.labels_known for found in drawn.namespaces.values())
+
+
+def _has_peer(form: type[AdminPeer]) -> Callable[[Cluster], bool]:
+    return lambda drawn: any(isinstance(item, form) for item in _admin_peers(drawn))
+
+
+def _passes(tier: Tier) -> Callable[[Cluster], bool]:
+    return lambda drawn: any(
+        one.action is AdminAction.PASS
+        for found in drawn.admin
+        if found.tier is tier
+        for direction in Direction
+        for one in found.rules(direction)
+    )
+
+
+def _is_of(kind: str, tier: Tier) -> Callable[[Cluster], bool]:
+    return lambda drawn: any((found.kind, found.tier) == (kind, tier) for found in drawn.admin)
+
+
+ADMIN_FEATURES: MappingProxyType[str, Callable[[Cluster], bool]] = MappingProxyType(
+    {
+        "admin policy": lambda drawn: bool(drawn.admin),
+        **{f"{kind} in tier {tier.value}": _is_of(kind, tier) for kind, tier in ADMIN_KINDS},
+        "admin policies that may be tied": _tied,
+        "a pod in all three tiers": _all_tiers_on_a_pod,
+        "subject by pods": lambda drawn: any(found.subject.pod_selector is not None for found in drawn.admin),
+        "subject by namespaces": lambda drawn: any(found.subject.pod_selector is None for found in drawn.admin),
+        "unknown namespace labels read by a subject": _subject_asks_unknown_labels,
+        "peer: pods": _has_peer(AdminPods),
+        "peer: nodes": _has_peer(AdminNodes),
+        "peer: networks": _has_peer(AdminNetworks),
+        "peer: domain names": _has_peer(AdminDomains),
+        "Pass in tier Admin": _passes(Tier.ADMIN),
+        "Pass in tier Baseline": _passes(Tier.BASELINE),
+        "admin rule without ports": lambda drawn: any(not one.ports for one in _admin_rules_of(drawn)),
+        "admin named port": lambda drawn: any(item.name for item in _admin_ports(drawn)),
+        "admin port range": lambda drawn: any(item.first < item.last and not item.name for item in _admin_ports(drawn)),
+        "nodes peer and a host-network pod": lambda drawn: (
+            _has_peer(AdminNodes)(drawn) and any(one.host_network for one in drawn.pods)
+        ),
+        "switch of admin policies set": lambda drawn: (
+            drawn.profile.equal_priority is not Switch.UNKNOWN
+            or drawn.profile.baseline_skipped_by_any_np is not Switch.NO
+        ),
+    }
+)
+"""What the draws with `admin` are measured by besides `FEATURES`."""
+
+
 def features(drawn: Cluster) -> set[str]:
-    """Return the names in `FEATURES` that hold of the cluster."""
-    return {name for name, holds in FEATURES.items() if holds(drawn)}
+    """Return the names in `FEATURES` and `ADMIN_FEATURES` that hold of the cluster."""
+    return {name for name, holds in {**FEATURES, **ADMIN_FEATURES}.items() if holds(drawn)}
 
 
-def distribution(count: int, seed: int = 0, *, size: str = "small") -> dict[str, float]:
+def distribution(count: int, seed: int = 0, *, size: str = "small", admin: bool = False) -> dict[str, float]:
     """Return, for each feature, the share of the clusters of seeds `seed .. seed + count - 1` that have it."""
     drawn: Counter[str] = Counter()
     for number in range(seed, seed + count):
-        drawn.update(features(of_seed(number, size=size)))
-    return {name: drawn[name] / count for name in FEATURES}
+        drawn.update(features(of_seed(number, size=size, admin=admin)))
+    return {name: drawn[name] / count for name in (*FEATURES, *(ADMIN_FEATURES if admin else ()))}
 
 
 def table(shares: dict[str, float]) -> str:
@@ -677,8 +914,8 @@ def main(arguments: Sequence[str]) -> None:
     """Print the distribution of COUNT clusters from SEED on."""
     count = int(arguments[0]) if arguments else 1000
     seed = int(arguments[1]) if len(arguments) > 1 else 0
-    print(f"{count} clusters, seeds {seed} to {seed + count - 1}")
-    print(table(distribution(count, seed)))
+    print(f"{count} clusters with admin policies, seeds {seed} to {seed + count - 1}")
+    print(table(distribution(count, seed, admin=True)))
 
 
 if __name__ == "__main__":
