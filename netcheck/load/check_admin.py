@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any
 
 from netcheck.load.check_common import check_selector, faults, listing, mapping, text, unsupported
@@ -11,30 +13,53 @@ from netcheck.load.names import port_name
 from netcheck.load.report import Report
 from netcheck.load.tree import Path
 
-_MOST_RULES = 100
-_MOST_PEERS = 100
+_MOST_PORTS = 100
 _MOST_ITEMS = 25
 _LAST_PRIORITY = 1000
 _TIERS = ("Admin", "Baseline")
 _PROTOCOLS = ("TCP", "UDP", "SCTP")
 _DOMAIN = re.compile(r"(\*\.)?([a-zA-Z0-9]([-a-zA-Z0-9_]*[a-zA-Z0-9])?\.)+[a-zA-Z0-9]([-a-zA-Z0-9_]*[a-zA-Z0-9])?\.?\Z")
 _OUTSIDE = ("networks", "nodes", "domainNames")
+_PODS = frozenset({"namespaces", "pods"})
+_EGRESS = _PODS | frozenset(_OUTSIDE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Form:
+    """Where the CRDs of the kinds differ.
+
+    Attributes:
+        most: rules in a direction, and peers in a rule (ADM-21).
+        selectors: those that `pods` must have.
+        ports: checks the ports of a rule: (report, rule, its path, the name of its peers).
+    """
+
+    actions: tuple[str, ...]
+    egress: frozenset[str]
+    most: int
+    selectors: tuple[str, ...]
+    ports: Callable[[Report, dict[str, Any], Path, str], None]
 
 
 def check_admin_policy(report: Report, value: dict[str, Any]) -> None:
     """Check an AdminNetworkPolicy or BaselineAdminNetworkPolicy (v1alpha1)."""
     spec = _spec(report, value)
     baseline = value.get("kind") == "BaselineAdminNetworkPolicy"
-    actions: tuple[str, ...] = ("Allow", "Deny") if baseline else ("Allow", "Deny", "Pass")
+    form = _Form(
+        actions=("Allow", "Deny") if baseline else ("Allow", "Deny", "Pass"),
+        egress=_EGRESS - {"domainNames"} if baseline else _EGRESS,
+        most=100,
+        selectors=("namespaceSelector", "podSelector"),
+        ports=_v1alpha1_ports,
+    )
     if baseline:
         if mapping(value.get("metadata")).get("name") != "default":
             message = "invalid value: only one baseline admin network policy with the name `default` can be created"
             report.error(("metadata", "name"), message)
     else:
         _priority(report, spec)
-    _subject(report, spec)
-    egress = {"namespaces", "pods", "nodes", "networks"} | (set() if baseline else {"domainNames"})
-    _rules(report, spec, actions, {"namespaces", "pods"}, egress, _v1alpha1_ports)
+    _subject(report, spec, form)
+    _rules(report, spec, form)
 
 
 def check_cluster_policy(report: Report, value: dict[str, Any]) -> None:
@@ -46,9 +71,15 @@ def check_cluster_policy(report: Report, value: dict[str, Any]) -> None:
     elif tier not in _TIERS:
         unsupported(report, ("spec", "tier"), tier, _TIERS)
     _priority(report, spec)
-    _subject(report, spec)
-    egress = {"namespaces", "pods", "nodes", "networks", "domainNames"}
-    _rules(report, spec, ("Accept", "Deny", "Pass"), {"namespaces", "pods"}, egress, _v1alpha2_protocols)
+    form = _Form(
+        actions=("Accept", "Deny", "Pass"),
+        egress=_EGRESS,
+        most=25,
+        selectors=("podSelector",),
+        ports=_v1alpha2_protocols,
+    )
+    _subject(report, spec, form)
+    _rules(report, spec, form)
 
 
 def _spec(report: Report, value: dict[str, Any]) -> dict[str, Any]:
@@ -66,7 +97,7 @@ def _priority(report: Report, spec: dict[str, Any]) -> None:
         report.error(at, f"invalid value `{priority}`: must be between 0 and {_LAST_PRIORITY}")
 
 
-def _exactly_one(report: Report, value: Any, path: Path, known: set[str]) -> dict[str, Any]:
+def _exactly_one(report: Report, value: Any, path: Path, known: Collection[str]) -> dict[str, Any]:
     """Check a union: exactly one of `known` is set."""
     fields = mapping(value)
     given = sorted(key for key in fields if fields[key] is not None)
@@ -79,21 +110,21 @@ def _exactly_one(report: Report, value: Any, path: Path, known: set[str]) -> dic
     return fields
 
 
-def _subject(report: Report, spec: dict[str, Any]) -> None:
+def _subject(report: Report, spec: dict[str, Any], form: _Form) -> None:
     path: Path = ("spec", "subject")
     if spec.get("subject") is None:
         report.error(path, "required value")
         return
-    _pods_or_namespaces(report, _exactly_one(report, spec["subject"], path, {"namespaces", "pods"}), path)
+    _pods_or_namespaces(report, _exactly_one(report, spec["subject"], path, _PODS), path, form)
 
 
-def _pods_or_namespaces(report: Report, fields: dict[str, Any], path: Path) -> None:
+def _pods_or_namespaces(report: Report, fields: dict[str, Any], path: Path, form: _Form) -> None:
     _selector(report, fields.get("namespaces"), (*path, "namespaces"))
     pods = fields.get("pods")
     if pods is None:
         return
     for key in ("namespaceSelector", "podSelector"):
-        if mapping(pods).get(key) is None:
+        if key in form.selectors and mapping(pods).get(key) is None:
             hint = f"write `{key}: {{}}` for all"
             report.blemish((*path, "pods", key), "required value", hint, error=True)
         _selector(report, mapping(pods).get(key), (*path, "pods", key))
@@ -104,36 +135,34 @@ def _selector(report: Report, value: Any, path: Path) -> None:
     check_selector(report, value, path)
 
 
-def _rules(  # noqa: PLR0917 - one row of the CRD per argument
-    report: Report, spec: dict[str, Any], actions: tuple[str, ...], ingress: set[str], egress: set[str], ports: Any
-) -> None:
-    for direction, peers, known in (("ingress", "from", ingress), ("egress", "to", egress)):
+def _rules(report: Report, spec: dict[str, Any], form: _Form) -> None:
+    for direction, peers in (("ingress", "from"), ("egress", "to")):
         rules = listing(spec.get(direction))
-        if len(rules) > _MOST_RULES:
-            report.error(("spec", direction), f"too many: {len(rules)}: must have at most {_MOST_RULES} items")
+        if len(rules) > form.most:
+            report.error(("spec", direction), f"too many: {len(rules)}: must have at most {form.most} items")
         for index, rule in enumerate(rules):
-            _rule(report, mapping(rule), ("spec", direction, index), peers, known, actions)
-            ports(report, mapping(rule), ("spec", direction, index), peers)
+            _rule(report, mapping(rule), ("spec", direction, index), peers, form)
+            form.ports(report, mapping(rule), ("spec", direction, index), peers)
 
 
-def _rule(  # noqa: PLR0917
-    report: Report, rule: dict[str, Any], path: Path, peers: str, known: set[str], actions: tuple[str, ...]
-) -> None:
+def _rule(report: Report, rule: dict[str, Any], path: Path, peers: str, form: _Form) -> None:
     if rule.get("action") is None:
         report.error((*path, "action"), "required value")
-    elif rule["action"] not in actions:
-        unsupported(report, (*path, "action"), rule["action"], actions)
+    elif rule["action"] not in form.actions:
+        unsupported(report, (*path, "action"), rule["action"], form.actions)
     if len(text(rule.get("name"))) > 100:
         report.error((*path, "name"), "too long: may not be more than 100 bytes")
-    items = rule.get(peers)
-    at = (*path, peers)
+    _peers(report, rule.get(peers), (*path, peers), form, _PODS if peers == "from" else form.egress)
+
+
+def _peers(report: Report, items: Any, at: Path, form: _Form, known: frozenset[str]) -> None:
     if items is None or items == []:
         report.error(at, "required value: must have at least 1 item")
-    elif len(listing(items)) > _MOST_PEERS:
-        report.error(at, f"too many: {len(listing(items))}: must have at most {_MOST_PEERS} items")
+    elif len(listing(items)) > form.most:
+        report.error(at, f"too many: {len(listing(items))}: must have at most {form.most} items")
     for index, peer in enumerate(listing(items)):
         fields = _exactly_one(report, peer, (*at, index), known)
-        _pods_or_namespaces(report, fields, (*at, index))
+        _pods_or_namespaces(report, fields, (*at, index), form)
         _outside(report, fields, (*at, index))
 
 
@@ -185,8 +214,8 @@ def _protocol(report: Report, protocol: Any, path: Path) -> None:
 def _v1alpha1_ports(report: Report, rule: dict[str, Any], path: Path, peers: str) -> None:
     at = (*path, "ports")
     ports = listing(rule.get("ports"))
-    if len(ports) > _MOST_RULES:
-        report.error(at, f"too many: {len(ports)}: must have at most {_MOST_RULES} items")
+    if len(ports) > _MOST_PORTS:
+        report.error(at, f"too many: {len(ports)}: must have at most {_MOST_PORTS} items")
     named = False
     for index, port in enumerate(ports):
         fields = _exactly_one(report, port, (*at, index), {"portNumber", "portRange", "namedPort"})

@@ -197,7 +197,8 @@ class World:
     def resolves(self, name: str) -> bool:
         """ADM-17: whether the destination is among the addresses to which a domain name resolves."""
         message = f"whether the name `{name}` resolves to {self.setting.destination.name} is not known"
-        return self._completion.settle(Fact(key=("domain", name), rule="ADM-17", message=message), (True, False))
+        key = ("domain", name.lower().rstrip("."))
+        return self._completion.settle(Fact(key=key, rule="ADM-17", message=message), (True, False))
 
     def address(self, end: Party, version: int) -> str:
         """Return the end's address in a family; one of several known ones, or anything in its CIDRs if none is known."""

@@ -223,6 +223,23 @@ class TestWhatIsRefused:
     def test_a_bad_egress_peer_is_refused(self, peer):
         assert opaque_policy(cnp(f"egress: [{{action: Deny, to: [{peer}]}}]")).directions == (Direction.EGRESS,)
 
+    @pytest.mark.parametrize(("write", "action", "most"), [(cnp, "Accept", 25), (anp, "Allow", 100)])
+    @pytest.mark.parametrize("more", [0, 1])
+    def test_each_version_has_its_limits(self, write, action, most, more):
+        rule, peer = f"{{action: {action}, to: [{{namespaces: {{}}}}]}}", "{namespaces: {}}"
+        rules = write(f"egress: [{', '.join([rule] * (most + more))}]")
+        peers = write(f"egress: [{{action: {action}, to: [{', '.join([peer] * (most + more))}]}}]")
+        for text in (rules, peers):
+            assert len(load_text(text).cluster.opaque) == more
+            assert len(load_text(text).cluster.admin) == 1 - more
+
+    def test_only_v1alpha1_wants_both_selectors_and_what_is_missing_means_everything(self):
+        subject = "{pods: {podSelector: {matchLabels: {app: db}}}}"
+        assert loaded_policy(cnp(subject=subject)).subject.namespace_selector == EVERYTHING
+        loaded = load_text(anp(subject=subject))
+        assert [problem.severity for problem in loaded.problems] == [Severity.ERROR]
+        assert loaded.cluster.admin[0].subject.namespace_selector == EVERYTHING
+
     def test_a_valid_subject_limits_it(self):
         subject = "{pods: {namespaceSelector: {matchLabels: {team: a}}, podSelector: {matchLabels: {app: db}}}}"
         found = opaque_policy(cnp("egress: [{action: Deny, to: []}]", subject=subject))

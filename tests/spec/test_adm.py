@@ -1,12 +1,14 @@
 """Admin policies, SEMANTICS section 3: each class quotes its rule.
 
-What a server refuses (ADM-21 to ADM-23, the exclusive fields of ADM-18 and ADM-19) is the loader's: tests/load.
+What a server refuses (ADM-21 and ADM-23, the exclusive fields of ADM-18 and ADM-19) is the loader's: tests/load. A flow
+is what is left after a Service chose a backend, so ADM-26 and the second half of ADM-24 are those of Services.
 """
 
 from __future__ import annotations
 
 import pytest
 
+from netcheck.load.loader import load_text
 from netcheck.model.flow import AddressEnd, OwnNodeEnd, Tier
 from netcheck.model.objects import Node
 from netcheck.model.profile import PROFILES
@@ -467,6 +469,8 @@ class TestADM17:
         isolated = policy(on="app=web", egress=[])
         either = over(egress=[accept(domains("a.io")), passing(domains("b.io"))])
         assert verdict(cluster(WEB, isolated, either), WEB, OUTSIDE) is UNKNOWN
+        spelled = over(egress=[accept(domains("A.io.")), deny(domains("a.io"))])
+        assert verdict(cluster(WEB, spelled), WEB, OUTSIDE) is ALLOWED
 
 
 class TestADM18:
@@ -521,6 +525,37 @@ class TestADM20:
         two = pod("two", ports=(port(80, "web"), port(81, "web")))
         found = decision(cluster(WEB, two, over(ingress=[deny(ALL, named("web"))])), WEB, two, 80)
         assert (found.verdict, reasons(found)) == (UNKNOWN, ["NP-26"])
+
+
+class TestADM22:
+    """ "A peer with no known field set: for Accept treat the rule as matching nothing; for Deny and Pass as a deny-all
+    rule." A server refuses such a peer, so its policy may do anything."""
+
+    TEXT = """
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop}
+spec: {containers: [{name: main, image: example}]}
+---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: newer}
+spec:
+  tier: Admin
+  priority: 1
+  subject: {namespaces: {}}
+  egress: [{action: %s, to: [{somethingNew: {}}]}]
+"""
+
+    @pytest.mark.parametrize("action", ["Accept", "Deny", "Pass"])
+    def test_it_is_refused_so_nobody_knows(self, action) -> None:
+        there = load_text(self.TEXT % action).cluster
+        found = decision(there, there.pods[0], OUTSIDE)
+        assert (found.verdict, reasons(found)) == (UNKNOWN, ["ADM-1"])
+        assert verdict(there, OUTSIDE, there.pods[0]) is ALLOWED
+
+    def test_a_rule_without_peers_matches_nothing(self) -> None:
+        assert verdict(cluster(WEB, DB, over(ingress=[deny([])])), WEB, DB) is ALLOWED
 
 
 class TestADM24:
