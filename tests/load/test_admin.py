@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from netcheck.errors import Severity
@@ -18,6 +20,7 @@ from netcheck.model.admin import (
 from netcheck.model.flow import Tier
 from netcheck.model.policy import Direction
 from netcheck.values.labels import LabelSelector
+from tests import strategies
 
 EVERYTHING = LabelSelector()
 ALL_PODS = AdminPods(namespace_selector=EVERYTHING)
@@ -301,3 +304,64 @@ def test_labels_and_addresses_that_admin_policies_read_are_among_the_assumptions
     rule = "egress: [{action: Deny, to: [{networks: [10.0.0.0/8]}]}]"
     loaded = load_text(pod + "---\n" + cnp(rule, subject="{namespaces: {matchLabels: {team: a}}}"))
     assert {item.rule for item in loaded.assumptions} == {"CNI-1", "NP-20", "WL-3"}
+
+
+def written_selector(selector):
+    tests = []
+    for test in selector.requirements:
+        values = {"values": list(test.values)} if test.values else {}
+        tests.append({"key": test.key, "operator": test.operator.value, **values})
+    return {"matchExpressions": tests} if tests else {}
+
+
+def written_peer(peer):
+    if isinstance(peer, AdminNetworks):
+        return {"networks": list(peer.cidrs)}
+    if isinstance(peer, AdminDomains):
+        return {"domainNames": list(peer.names)}
+    if isinstance(peer, AdminNodes):
+        return {"nodes": written_selector(peer.selector)}
+    spaces = written_selector(peer.namespace_selector)
+    if peer.pod_selector is None:
+        return {"namespaces": spaces}
+    return {"pods": {"namespaceSelector": spaces, "podSelector": written_selector(peer.pod_selector)}}
+
+
+def written_port(port, newer):
+    if port.name:
+        return {"destinationNamedPort" if newer else "namedPort": port.name}
+    if newer:
+        number, several = {"number": port.first}, {"range": {"start": port.first, "end": port.last}}
+        return {port.protocol.lower(): {"destinationPort": number if port.first == port.last else several}}
+    return {"portRange": {"protocol": port.protocol, "start": port.first, "end": port.last}}
+
+
+def written_rule(rule, peers, newer):
+    word = "Allow" if rule.action is AdminAction.ACCEPT and not newer else rule.action.value
+    out = {"action": word, peers: [written_peer(peer) for peer in rule.peers]}
+    if rule.ports:
+        out["protocols" if newer else "ports"] = [written_port(port, newer) for port in rule.ports]
+    return {**out, "name": rule.name} if rule.name else out
+
+
+def written_policy(policy):
+    newer = policy.kind == "ClusterNetworkPolicy"
+    spec = {"subject": written_peer(policy.subject)}
+    if policy.kind != "BaselineAdminNetworkPolicy":
+        spec["priority"] = policy.priority
+    if newer:
+        spec["tier"] = policy.tier.value
+    for side, peers in (("ingress", "from"), ("egress", "to")):
+        spec[side] = [written_rule(rule, peers, newer) for rule in getattr(policy, side)]
+    version = "policy.networking.k8s.io/v1alpha2" if newer else "policy.networking.k8s.io/v1alpha1"
+    return {"apiVersion": version, "kind": policy.kind, "metadata": {"name": policy.name}, "spec": spec}
+
+
+def test_every_generated_policy_is_read_back_as_it_was_written():
+    for seed in range(150):
+        policies = strategies.of_seed(seed, admin=True).admin
+        if not policies:
+            continue
+        loaded = load_text("\n---\n".join(json.dumps(written_policy(policy)) for policy in policies))
+        assert loaded.cluster.admin == policies
+        assert not [problem for problem in loaded.problems if problem.severity is Severity.ERROR]

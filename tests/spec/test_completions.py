@@ -7,21 +7,32 @@ that no selector names.
 from __future__ import annotations
 
 import random
-from itertools import product
+from dataclasses import replace
+from itertools import permutations, product
 
-from netcheck.model.flow import Verdict
+from netcheck.model.flow import OwnNodeEnd, Verdict
+from netcheck.model.objects import Node
 from netcheck.model.policy import NetworkPolicy
 from tests.spec.builders import (
     ALLOWED,
     DENIED,
     UNKNOWN,
+    YES,
     absent,
+    accept,
+    beneath,
     block,
     cluster,
+    deny,
+    everyone,
     exists,
     is_in,
     namespace,
+    networks,
     not_in,
+    on_nodes,
+    over,
+    passing,
     pod,
     pods,
     policy,
@@ -91,3 +102,58 @@ class TestLabels:
             known = {verdict(cluster(namespace("dark", one), web, db, *policies), web, db) for one in VALUES}
             dark = cluster(namespace("dark", known=False), web, db, *policies)
             assert verdict(dark, web, db) is folded(known), policies
+
+
+ACTIONS = (accept, deny, passing)
+NETWORKS = ("10.2.0.8/30", "10.2.0.12/30", "10.2.0.8/32", "10.2.0.15/32", "10.2.0.0/29", "10.2.0.16/29")
+
+
+class TestAdminPolicies:
+    """The same for what admin policies ask, and ADM-5: any of tied policies that match may be the one."""
+
+    def test_addresses(self) -> None:
+        drawn, seen = random.Random(21), set()
+        for _ in range(80):
+            rules = [drawn.choice(ACTIONS)(networks(*drawn.sample(NETWORKS, 2))) for _ in range(3)]
+            policies = [over(egress=rules), beneath(egress=[deny(networks(drawn.choice(NETWORKS)))])]
+            web, db = pod("web", addresses=("10.9.0.1",)), pod("db", addresses=())
+            answer = verdict(cluster(web, db, *policies, pod_cidrs=(RANGE,)), web, db)
+            placed = [replace(db, addresses=(one,)) for one in ADDRESSES]
+            assert answer is folded({verdict(cluster(web, one, *policies), web, one) for one in placed}), policies
+            seen.add(answer)
+        assert seen == {ALLOWED, DENIED, UNKNOWN}
+
+    def test_labels_of_the_namespaces_of_subjects_and_peers(self) -> None:
+        web, db = pod("web", ns="dark"), pod("db", ns="dark")
+        for on, into, act in product(TESTS, TESTS, ACTIONS):
+            policies = (
+                over(on=everyone(select("", on)), ingress=[act(everyone(select("", into)))]),
+                beneath(ingress=[deny(everyone())]),
+            )
+            known = {verdict(cluster(namespace("dark", one), web, db, *policies), web, db) for one in VALUES}
+            dark = cluster(namespace("dark", known=False), web, db, *policies)
+            assert verdict(dark, web, db) is folded(known), policies
+
+    def test_labels_of_the_own_node(self) -> None:
+        for one, other, act in product(TESTS, TESTS, ACTIONS):
+            rules = [act(on_nodes(select("", one))), deny(on_nodes(select("", other)))]
+            known = set()
+            for text in VALUES:
+                node = Node(name="n", labels=dict([text.split("=")] if text else []), addresses=("192.168.0.1",))
+                on = pod("web", node="n")
+                known.add(verdict(cluster(on, node, over(egress=rules)), on, OwnNodeEnd()))
+            lost = pod("web")
+            assert verdict(cluster(lost, over(egress=rules)), lost, OwnNodeEnd()) is folded(known), rules
+
+    def test_ties(self) -> None:
+        """Whichever is taken, it is as if it came first; so every order by name is tried where names break ties."""
+        web, db = pod("web"), pod("db")
+        closed = policy(on="app=db", ingress=[])
+        for acts, below in product(product(ACTIONS, repeat=3), ([], [closed])):
+            tied = [over(name, ingress=[act(everyone())]) for name, act in zip("abc", acts, strict=True)]
+            orders = [
+                [replace(one, name=name) for one, name in zip(order, "abc", strict=True)]
+                for order in permutations(tied)
+            ]
+            known = {verdict(cluster(web, db, *below, *order, equal_priority=YES), web, db) for order in orders}
+            assert verdict(cluster(web, db, *below, *tied), web, db) is folded(known), acts
