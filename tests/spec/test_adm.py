@@ -216,6 +216,10 @@ class TestADM5:
         assert verdict(self.tied(DENY_ALL, ACCEPT_ALL, equal_priority=YES), WEB, DB) is DENIED
         assert verdict(self.tied(DENY_ALL, ACCEPT_ALL, equal_priority=NO), WEB, DB) is UNKNOWN
 
+    def test_the_name_counts_and_not_the_order_of_loading_nor_the_kind(self) -> None:
+        first, second = over("a", ingress=[ACCEPT_ALL]), over("b", kind="AdminNetworkPolicy", ingress=[DENY_ALL])
+        assert verdict(cluster(WEB, DB, second, first, equal_priority=YES), WEB, DB) is ALLOWED
+
     def test_the_directions_choose_separately(self) -> None:
         two = over("a", ingress=[ACCEPT_ALL], egress=[DENY_ALL]), over("b", ingress=[DENY_ALL], egress=[ACCEPT_ALL])
         assert verdict(cluster(WEB, DB, *two), WEB, DB) is UNKNOWN
@@ -665,6 +669,15 @@ class TestWalkthrough:
             ("Admin", "pass", "ClusterNetworkPolicy a", "ADM-7"),
             ("NetworkPolicy", "deny", "NetworkPolicy shop/p", "NP-4"),
         ]
+
+    def test_a_policy_without_rules_of_the_direction_is_not_consulted(self) -> None:
+        assert [step[0] for step in self.steps(over("a", egress=[PASS_ALL]))] == ["Default"]
+
+    def test_a_baseline_that_is_skipped_is_not_consulted(self) -> None:
+        selecting, below = policy(on="app=db", egress=[]), beneath(ingress=[DENY_ALL])
+        there = cluster(WEB, DB, selecting, below, baseline_skipped_by_any_np=YES)
+        found = [one.tier for one in walkthrough(there, flow(WEB, DB)) if one.direction is INGRESS]
+        assert found == [Tier.DEFAULT]
 
     def test_all_of_a_tie_are_named(self) -> None:
         two = over("a", ingress=[ACCEPT_ALL]), over("b", ingress=[DENY_ALL])
