@@ -6,11 +6,12 @@ parts are merged first, so the cost follows the number of different rules, never
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from netcheck.engines.tables import Table
 from netcheck.logic.atoms import indexes, runs
+from netcheck.logic.classes import mask_of
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -72,28 +73,13 @@ def join(egress: Sequence[Side], ingress: Sequence[Side], within: int) -> list[R
         if not sources or not targets:
             continue
         met: dict[tuple[int, int], int] = {}
-        for into in index.candidates(targets, ports):
-            source = sources & into.peers
-            if not source:
-                continue
-            destination = targets & into.subjects
-            if not destination:
-                continue
-            mask = ports & into.mask
-            if mask:
-                key = (source, destination)
-                met[key] = met.get(key, 0) | mask
-        found += _by_mask(met)
+        for into in index.candidates(sources, targets, ports):
+            source, destination = sources & into.peers, targets & into.subjects
+            if source and destination and (mask := ports & into.mask):
+                key = (source, ports if mask == ports else mask)  # one object for equal masks: they can be wide
+                met[key] = met.get(key, 0) | destination
+        found += (Rectangle(source, destination, mask) for (source, mask), destination in met.items())
     return found
-
-
-def _by_mask(met: dict[tuple[int, int], int]) -> Iterable[Rectangle]:
-    """Merge what one side meets: the same sources and ports towards several destinations."""
-    merged: dict[tuple[int, int], int] = {}
-    for (source, destination), mask in met.items():
-        key = (source, mask)
-        merged[key] = merged.get(key, 0) | destination
-    return (Rectangle(source, destination, mask) for (source, mask), destination in merged.items())
 
 
 def merge(rectangles: Iterable[Rectangle]) -> list[Rectangle]:
@@ -115,7 +101,7 @@ def merge(rectangles: Iterable[Rectangle]) -> list[Rectangle]:
 
 
 class _Index:
-    """Finds the ingress sides that can meet given destinations and ports: by whichever of the two leaves fewer.
+    """Finds the ingress sides that can meet given sources, destinations and ports, by bit sets over the sides.
 
     Sides with many destinations (such as everything that is not isolated) are few, and are always tried. Ports are
     bucketed in blocks of atoms, so that many rules with a port of their own do not all meet each other.
@@ -123,36 +109,55 @@ class _Index:
 
     _MANY = 64
     _BLOCK = 64
+    _FEW_SIDES = 256
+    _MOST_CELLS = 30_000_000
 
     def __init__(self, ingress: Sequence[Side]) -> None:
         self._wide = [side for side in ingress if side.subjects.bit_count() > self._MANY]
         self._narrow = [side for side in ingress if side.subjects.bit_count() <= self._MANY]
-        self._by_destination: dict[int, list[int]] = {}
-        self._by_block: dict[int, list[int]] = {}
-        self._covered = 0
+        destinations: dict[int, list[int]] = {}
+        ports: dict[int, list[int]] = {}
         for number, side in enumerate(self._narrow):
-            self._covered |= side.subjects
             for element in indexes(side.subjects):
-                self._by_destination.setdefault(element, []).append(number)
+                destinations.setdefault(element, []).append(number)
             for block in self._blocks(side.mask):
-                self._by_block.setdefault(block, []).append(number)
+                ports.setdefault(block, []).append(number)
+        self._by_destination = {element: mask_of(numbers) for element, numbers in destinations.items()}
+        self._by_block = {block: mask_of(numbers) for block, numbers in ports.items()}
+        self._covered = mask_of(destinations)
+        self._by_source = self._transposed()
+        self._memo: dict[int, int] = {}
 
     def _blocks(self, mask: int) -> Iterable[int]:
         for first, last in runs(mask):
             yield from range(first // self._BLOCK, last // self._BLOCK + 1)
 
-    def candidates(self, destinations: int, mask: int) -> Iterable[Side]:
-        """Return a superset of the sides that share a destination and a port with what is given."""
-        reachable = destinations & self._covered
-        if not reachable:
-            return self._wide
-        lists = self._fewer(reachable, mask)
-        numbers = lists[0] if len(lists) == 1 else {number for found in lists for number in found}
-        return [*self._wide, *(self._narrow[number] for number in numbers)]
+    def _transposed(self) -> list[int]:
+        """Return for each element the sides that have it as a peer; nothing where that would cost more than it saves."""
+        width = max((side.peers.bit_length() for side in self._narrow), default=0)
+        if not len(self._narrow) > self._FEW_SIDES or len(self._narrow) * width > self._MOST_CELLS:
+            return []
+        rows = [format(side.peers, f"0{width}b") for side in reversed(self._narrow)]
+        return [int("".join(column), 2) for column in zip(*rows, strict=True)][::-1]
 
-    def _fewer(self, destinations: int, mask: int) -> list[list[int]]:
-        by_port = [self._by_block.get(block, []) for block in dict.fromkeys(self._blocks(mask))]
-        if destinations.bit_count() > sum(map(len, by_port)):
-            return by_port
-        by_destination = [self._by_destination[element] for element in indexes(destinations)]
-        return min(by_port, by_destination, key=lambda lists: sum(map(len, lists)))
+    def candidates(self, sources: int, destinations: int, mask: int) -> Iterable[Side]:
+        """Return a superset of the sides that share a source, a destination and a port with what is given."""
+        reachable = destinations & self._covered
+        found = self._memo.get(reachable)
+        if found is None:
+            found = self._memo[reachable] = _any(self._by_destination, indexes(reachable))
+        found &= _any(self._by_block, dict.fromkeys(self._blocks(mask)))
+        if self._by_source:
+            found &= _any(self._by_source, [e for e in indexes(sources) if e < len(self._by_source)])
+        return [*self._wide, *(self._narrow[number] for number in indexes(found))]
+
+
+def _any(sets: Mapping[int, int] | Sequence[int], chosen: Iterable[int]) -> int:
+    found = 0
+    if isinstance(sets, Mapping):
+        for key in chosen:
+            found |= sets.get(key, 0)
+        return found
+    for key in chosen:
+        found |= sets[key]
+    return found

@@ -12,6 +12,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, groupby
 
+from netcheck.engines.entries import (
+    Entry,
+    LoweredPolicy,
+    LoweredRule,
+    LoweredTier,
+    Outcome,
+    address_peer,
+    asks_for_nodes,
+    blocks,
+    disjuncts,
+    namespace_selector,
+    peers_are_nodes,
+)
 from netcheck.engines.lowering import (
     Lowering,
     Place,
@@ -19,29 +32,22 @@ from netcheck.engines.lowering import (
     labellings,
     node_bounds,
 )
-from netcheck.logic.atoms import indexes, runs
+from netcheck.logic.atoms import indexes
 from netcheck.logic.classes import Element
 from netcheck.logic.ir import (
     Action,
-    AllOf,
-    AnyOf,
-    InAddresses,
-    IsKind,
     IsNode,
     Kind,
     Mode,
-    NamespaceLabels,
     OpaqueStage,
     Pipeline,
     PortPredicate,
-    Predicate,
     Program,
     ResolvedFrom,
     Rule,
     Stage,
 )
 from netcheck.model.policy import Direction
-from netcheck.values.addresses import IPSet
 from netcheck.values.labels import LabelSelector
 from netcheck.values.ports import Protocol
 
@@ -72,83 +78,6 @@ class Table:
     restricted: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One peer of one rule on one port mask.
-
-    `addresses` is set for a peer by address; then must and may leave out pods and nodes whose address is unknown, so
-    that several blocks can cover such an address together. `within` restricts the peers by a named port (-1: no).
-    """
-
-    mask: int
-    must: int
-    may: int
-    selector: LabelSelector | None = None
-    addresses: int = 0
-    kinds: frozenset[Kind] = frozenset()
-    within: int = -1
-    certain_port: bool = True
-    nodes: LabelSelector | None = None
-    names: tuple[str, ...] = ()
-
-    def at(self, place: Place | None) -> tuple[int, int]:
-        """Return (must, may) of the peers that are not given by address; at a `place` the facts about nodes and names
-        are settled.
-        """
-        if place is None or self.must == self.may:
-            return self.must, self.may
-        if self.nodes is not None:
-            settled = self.may if self.nodes.matches(dict(place.node_labels)) else self.must
-        elif self.names:
-            settled = self.may if not place.resolved.isdisjoint(self.names) else self.must
-        else:
-            return self.must, self.may
-        return (settled if self.certain_port else 0), settled
-
-
-@dataclass(frozen=True, slots=True)
-class _Lowered:
-    """One rule for one subject."""
-
-    action: Action
-    entries: tuple[_Entry, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Policy:
-    """One policy's rules for one subject. `certain`: whether it selects the subject whatever the missing facts are."""
-
-    priority: int
-    certain: bool
-    rules: tuple[_Lowered, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Tier:
-    """The policies of one tier that speak of a subject, by priority. `unclear`: one of unknown effect may join them."""
-
-    mode: Mode
-    policies: tuple[_Policy, ...]
-    exempt: int
-    maybe_exempt: int
-    unclear: bool
-
-    def rules(self) -> Iterable[tuple[_Policy, _Lowered]]:
-        """Yield every rule with its policy, in order."""
-        for policy in self.policies:
-            for rule in policy.rules:
-                yield policy, rule
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """What can become of each peer's flows: sets that may overlap where facts are missing."""
-
-    reach: int
-    allowed: int = 0
-    denied: int = 0
-
-
 class DirectionTables:
     """Builds the tables of one direction; each table is computed once, for one IP family."""
 
@@ -159,7 +88,7 @@ class DirectionTables:
         self._lowering = lowering
         self._universe = lowering.universe
         self._ports = lowering.universe.ports
-        self._entries: dict[tuple[int, int, int], tuple[_Entry, ...]] = {}
+        self._entries: dict[tuple[int, int, int], tuple[Entry, ...]] = {}
         self._masks: dict[tuple[PortPredicate, int], tuple[tuple[int, int, bool], ...]] = {}
         self._named = self._named_port_bits()
         self._tables: dict[tuple[object, ...], tuple[Part, ...]] = {}
@@ -225,7 +154,7 @@ class DirectionTables:
     def _named_key(self, element: Element, stages: Iterable[Stage]) -> object:
         """Return what of the subject itself its rules read: its named ports on ingress, its own node on egress."""
         if self._direction is Direction.EGRESS:
-            return element.node_labels if any(_asks_for_nodes(stage) for stage in stages) else ()
+            return element.node_labels if any(asks_for_nodes(stage) for stage in stages) else ()
         if element.named and any(rule.ports.named for stage in stages for rule in stage.rules):
             return element.named
         return ()
@@ -268,16 +197,16 @@ class DirectionTables:
             parts.append(self._part(rest, tiers, frozenset(), version))
         return parts
 
-    def _tiers(self, subject: int, stages: tuple[Stage, ...], version: int, *, clouded: bool) -> list[_Tier]:
+    def _tiers(self, subject: int, stages: tuple[Stage, ...], version: int, *, clouded: bool) -> list[LoweredTier]:
         """Return the tiers that speak of the subject, in order, with their rules lowered."""
-        by_group: dict[int, list[_Policy]] = {}
+        by_group: dict[int, list[LoweredPolicy]] = {}
         isolated = False
         for stage in stages:
             group = self._pipeline.groups[self._group_of[id(stage)]]
             isolated |= group.mode is Mode.UNION
             certain = bool(self._lowering.bounds(stage.subject, version)[0] >> subject & 1)
-            rules = tuple(_Lowered(rule.action, self._lower(rule, subject, version)) for rule in stage.rules)
-            by_group.setdefault(self._group_of[id(stage)], []).append(_Policy(stage.priority, certain, rules))
+            rules = tuple(LoweredRule(rule.action, self._lower(rule, subject, version)) for rule in stage.rules)
+            by_group.setdefault(self._group_of[id(stage)], []).append(LoweredPolicy(stage.priority, certain, rules))
         found = []
         for number, group in enumerate(self._pipeline.groups):
             policies = sorted(by_group.get(number, []), key=lambda item: item.priority)
@@ -285,10 +214,10 @@ class DirectionTables:
             if policies or unclear:
                 exempt = self._lowering.bounds(group.exempt, version)[0]
                 maybe = exempt | self._lowering.bounds(group.maybe_exempt, version)[0]
-                found.append(_Tier(group.mode, tuple(policies), exempt, maybe, unclear))
+                found.append(LoweredTier(group.mode, tuple(policies), exempt, maybe, unclear))
         return found
 
-    def _part(self, mask: int, tiers: list[_Tier], active: frozenset[int], version: int) -> Part:
+    def _part(self, mask: int, tiers: list[LoweredTier], active: frozenset[int], version: int) -> Part:
         """Return what is let through on ports on which exactly the `active` entries hold.
 
         Where rules in order meet addresses that are not known, each place where such an address may lie is judged on
@@ -341,9 +270,11 @@ class DirectionTables:
             Place(pods[i % len(pods)], *at_nodes[i % len(at_nodes)], subsets[i % len(subsets)]) for i in range(count)
         ]
 
-    def _judge(self, tiers: list[_Tier], active: frozenset[int], version: int, place: Place | None) -> tuple[int, int]:
+    def _judge(
+        self, tiers: list[LoweredTier], active: frozenset[int], version: int, place: Place | None
+    ) -> tuple[int, int]:
         """Return (must, may): three sets follow what can become of each peer - allowed, denied, not decided yet."""
-        outcome = _Outcome(reach=self._universe.everything)
+        outcome = Outcome(reach=self._universe.everything)
         for tier in tiers:
             if tier.mode is Mode.UNION:
                 self._judge_union(tier, outcome, active, version, place)
@@ -353,7 +284,7 @@ class DirectionTables:
         return everything & ~outcome.denied, outcome.allowed | outcome.reach
 
     def _judge_union(
-        self, tier: _Tier, outcome: _Outcome, active: frozenset[int], version: int, place: Place | None
+        self, tier: LoweredTier, outcome: Outcome, active: frozenset[int], version: int, place: Place | None
     ) -> None:
         """NP-4, NP-5: what no rule of an isolating policy allows is denied; nothing goes on to the next tier."""
         entries = [entry for _, rule in tier.rules() for entry in rule.entries if id(entry) in active]
@@ -367,7 +298,7 @@ class DirectionTables:
             outcome.reach = 0
 
     def _judge_in_order(
-        self, tier: _Tier, outcome: _Outcome, active: frozenset[int], version: int, place: Place | None
+        self, tier: LoweredTier, outcome: Outcome, active: frozenset[int], version: int, place: Place | None
     ) -> None:
         """ADM-3 to ADM-7: the first rule that matches decides; of tied policies any that matches may be applied."""
         passed = 0
@@ -391,7 +322,7 @@ class DirectionTables:
             outcome.reach = rest
         outcome.reach |= passed
 
-    def _join(self, entries: Sequence[_Entry], version: int, place: Place | None = None) -> tuple[int, int]:
+    def _join(self, entries: Sequence[Entry], version: int, place: Place | None = None) -> tuple[int, int]:
         """Return the union of the entries' peers, exact also where several entries only together cover a peer."""
         must = may = 0
         for entry in entries:
@@ -406,7 +337,7 @@ class DirectionTables:
             may |= found_may
         return must, may
 
-    def _complete_labels(self, entries: Sequence[_Entry], must: int, may: int) -> int:
+    def _complete_labels(self, entries: Sequence[Entry], must: int, may: int) -> int:
         """Add to `must` the peers that the entries' namespace selectors cover together whatever the labels are."""
         uncertain = [entry for entry in entries if entry.selector is not None and entry.may != entry.must]
         known = self._lowering.namespaces
@@ -418,7 +349,7 @@ class DirectionTables:
                     must |= bit
         return must
 
-    def _by_address(self, entries: Sequence[_Entry], version: int, place: Place | None) -> tuple[int, int]:
+    def _by_address(self, entries: Sequence[Entry], version: int, place: Place | None) -> tuple[int, int]:
         """Return the peers whose address must and may lie in the union of the entries' blocks.
 
         With `place` (the atoms at which unknown addresses of pods and of nodes lie) no address is unknown.
@@ -456,18 +387,18 @@ class DirectionTables:
 
     # ---- one rule ----------------------------------------------------------------------------------------------
 
-    def _lower(self, rule: Rule, subject: int, version: int) -> tuple[_Entry, ...]:
-        reads_subject = bool(rule.ports.named) if self._direction is Direction.INGRESS else _peers_are_nodes(rule.peer)
+    def _lower(self, rule: Rule, subject: int, version: int) -> tuple[Entry, ...]:
+        reads_subject = bool(rule.ports.named) if self._direction is Direction.INGRESS else peers_are_nodes(rule.peer)
         key = (id(rule), subject if reads_subject else -1, version)
         found = self._entries.get(key)
         if found is None:
             found = self._entries[key] = tuple(self._lower_rule(rule, subject, version))
         return found
 
-    def _lower_rule(self, rule: Rule, subject: int, version: int) -> Iterable[_Entry]:
+    def _lower_rule(self, rule: Rule, subject: int, version: int) -> Iterable[Entry]:
         masks = self._port_masks(rule.ports, subject)
         for peer in disjuncts(rule.peer):
-            selector = _namespace_selector(peer)
+            selector = namespace_selector(peer)
             nodes = peer.selector if isinstance(peer, IsNode) else None
             names = peer.names if isinstance(peer, ResolvedFrom) else ()
             by_address = address_peer(peer)
@@ -479,10 +410,10 @@ class DirectionTables:
                 if by_address is not None:
                     kinds, addresses = by_address
                     atoms = self._universe.addresses.bits(addresses)
-                    yield _Entry(mask, 0, 0, None, atoms, kinds, within, certain)
+                    yield Entry(mask, 0, 0, None, atoms, kinds, within, certain)
                 else:
                     found = must & within if certain else 0
-                    yield _Entry(mask, found, may & within, selector, certain_port=certain, nodes=nodes, names=names)
+                    yield Entry(mask, found, may & within, selector, certain_port=certain, nodes=nodes, names=names)
 
     def _with_own_node(self, selector: LabelSelector, subject: int, must: int, may: int) -> tuple[int, int]:
         """ADM-16: whether the own node is meant depends on the node that the subject runs on."""
@@ -519,96 +450,6 @@ class DirectionTables:
             if any(item.name == name and item.protocol in (protocol, None) for item in ports.named):
                 for numbers, holders in by_numbers.items():
                     yield protocol, numbers, holders
-
-
-def _peers_are_nodes(peer: Predicate) -> bool:
-    return any(isinstance(part, IsNode) for part in disjuncts(peer))
-
-
-def _asks_for_nodes(stage: Stage) -> bool:
-    return any(_peers_are_nodes(rule.peer) for rule in stage.rules)
-
-
-def disjuncts(peer: Predicate) -> tuple[Predicate, ...]:
-    """Return predicates whose union is `peer`."""
-    if isinstance(peer, AnyOf):
-        return tuple(part for item in peer.parts for part in disjuncts(item))
-    return (peer,)
-
-
-def address_peer(peer: Predicate) -> tuple[frozenset[Kind], IPSet] | None:
-    """Return (kinds, addresses) iff `peer` is a plain test of the address of endpoints of certain kinds."""
-    match peer:
-        case AllOf((IsKind(kinds), InAddresses(addresses))):
-            return kinds, addresses
-        case InAddresses(addresses):
-            return frozenset(Kind), addresses
-        case _:
-            return None
-
-
-def _namespace_selector(peer: Predicate) -> LabelSelector | None:
-    if isinstance(peer, AllOf):
-        found = [part.selector for part in peer.parts if isinstance(part, NamespaceLabels)]
-        return found[0] if len(found) == 1 else None
-    return peer.selector if isinstance(peer, NamespaceLabels) else None
-
-
-def blocks(entries: Sequence[_Entry]) -> list[tuple[int, list[_Entry]]]:
-    """Return disjoint port masks, each with exactly the entries that hold on all its ports; no entry: no block."""
-    return [(mask, [entries[position] for position in active]) for mask, active in _blocks_of_positions(entries)]
-
-
-def _blocks_of_positions(entries: Sequence[_Entry]) -> list[tuple[int, list[int]]]:
-    by_mask: dict[int, list[int]] = {}
-    for position, entry in enumerate(entries):
-        by_mask.setdefault(entry.mask, []).append(position)
-    masks = list(by_mask)
-    if len(masks) == 1:
-        return [(masks[0], by_mask[masks[0]])]
-    found = _split_few(masks) if len(masks) <= 8 else _split_many(masks)
-    return [(mask, [p for number in numbers for p in by_mask[masks[number]]]) for mask, numbers in found]
-
-
-def _split_few(masks: Sequence[int]) -> list[tuple[int, tuple[int, ...]]]:
-    parts: list[tuple[int, tuple[int, ...]]] = []
-    for number, mask in enumerate(masks):
-        rest = mask
-        divided: list[tuple[int, tuple[int, ...]]] = []
-        for part, numbers in parts:
-            common = part & mask
-            if common:
-                divided.append((common, (*numbers, number)))
-                rest &= ~common
-            if part & ~mask:
-                divided.append((part & ~mask, numbers))
-        if rest:
-            divided.append((rest, (number,)))
-        parts = divided
-    return parts
-
-
-def _split_many(masks: Sequence[int]) -> list[tuple[int, tuple[int, ...]]]:
-    """The same by a sweep over the boundaries: linear in boundaries times what is active at each."""
-    events: dict[int, list[tuple[int, bool]]] = {}
-    for number, mask in enumerate(masks):
-        for first, last in runs(mask):
-            events.setdefault(first, []).append((number, True))
-            events.setdefault(last + 1, []).append((number, False))
-    active: set[int] = set()
-    found: dict[tuple[int, ...], int] = {}
-    positions = sorted(events)
-    for index, position in enumerate(positions):
-        for number, starts in events[position]:
-            if starts:
-                active.add(number)
-            else:
-                active.discard(number)
-        if active:
-            width = positions[index + 1] - position
-            key = tuple(sorted(active))
-            found[key] = found.get(key, 0) | ((1 << width) - 1) << position
-    return [(mask, numbers) for numbers, mask in found.items()]
 
 
 def _merged(parts: Iterable[Part]) -> tuple[Part, ...]:

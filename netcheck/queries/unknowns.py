@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from netcheck.engines.entries import address_peer, disjuncts
 from netcheck.engines.lowering import bounds_with_open_labels
 from netcheck.engines.sets import SetEngine
-from netcheck.engines.tables import Table, address_peer, disjuncts
+from netcheck.engines.tables import Table
 from netcheck.logic.classes import Element
 from netcheck.logic.ir import AllOf, Kind, NamespaceLabels, Predicate
 from netcheck.model.flow import Reason

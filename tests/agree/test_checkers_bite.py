@@ -7,6 +7,7 @@ from itertools import islice
 
 import pytest
 
+from netcheck.engines import entries as entries_module
 from netcheck.engines import lowering, tables, terms
 from netcheck.engines.sets import SetEngine
 from netcheck.engines.smt import SmtEngine
@@ -86,7 +87,7 @@ def test_a_fault_in_the_sets_is_caught(monkeypatch: pytest.MonkeyPatch, fault: s
 
 
 def _first_entry_only(
-    self: object, entries: list[tables._Entry], version: int, place: object = None
+    self: object, entries: list[entries_module.Entry], version: int, place: object = None
 ) -> tuple[int, int]:
     del self, version, place
     return (entries[0].must, entries[0].may) if entries else (0, 0)
