@@ -19,7 +19,7 @@ from netcheck.logic.atoms import indexes
 from netcheck.logic.classes import mask_of
 from netcheck.logic.ir import Kind
 from netcheck.model.cluster import Cluster, Loaded
-from netcheck.model.flow import AddressEnd, End, Flow, PodEnd, Verdict
+from netcheck.model.flow import AddressEnd, End, Flow, PodEnd, Tier, Verdict
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, Pod, Service, ServiceType, WorkloadId
 from netcheck.model.policy import Direction, NetworkPolicy, PodPeer
 from netcheck.queries.replay import replayed
@@ -34,7 +34,9 @@ IMAGINED = "imagined"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subjects:
-    """Pods (positions) that the same policies select in one direction, and what these let through.
+    """Pods (positions) that the same policies select in one direction, and what these and admin policies let through.
+
+    `policies` are the NetworkPolicies among them.
 
     `certain` is false iff a policy whose effect is not known concerns them too.
     """
@@ -169,7 +171,8 @@ class Snapshot:
         engine = self.engine
         universe = engine.universe
         tables = DirectionTables(engine.program, direction, engine.lowering)
-        stages = [stage for group in engine.program.pipeline(direction).groups for stage in group.stages]
+        groups = engine.program.pipeline(direction).groups
+        stages = [stage for group in groups if group.tier is Tier.NETWORK_POLICY for stage in group.stages]
         policies = [policy for policy in self.cluster.policies if direction in policy.types]
         policy_of = {id(stage): policy for stage, policy in zip(stages, policies, strict=False)}
         plain = mask_of(i for i in range(universe.pod_count) if universe.elements[i].kind is Kind.POD)
@@ -180,7 +183,7 @@ class Snapshot:
             classes = indexes(four.subjects & plain)
             if classes:
                 members = sorted(i for number in classes for i in universe.elements[number].members)
-                selecting = tuple(policy_of[id(stage)] for stage in four.stages)
+                selecting = tuple(policy_of[id(stage)] for stage in four.stages if id(stage) in policy_of)
                 found.append(
                     Subjects(
                         pods=tuple(members),

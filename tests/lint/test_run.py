@@ -137,15 +137,16 @@ def test_a_plugin_that_enforces_nothing_leaves_no_gap_to_report():
 # ---- for every cluster ---------------------------------------------------------------------------------------------
 
 
-def drawn(seed, whole=False):
-    return replace(strategies.of_seed(seed), whole=whole)
+def drawn(seed, whole=False, admin=False):
+    return replace(strategies.of_seed(seed, admin=admin), whole=whole)
 
 
+@pytest.mark.parametrize("admin", [False, True])
 @pytest.mark.parametrize("whole", [False, True])
-def test_generated_clusters_give_well_formed_findings_whose_witnesses_replay(whole):
+def test_generated_clusters_give_well_formed_findings_whose_witnesses_replay(whole, admin):
     known = {rule.code: rule.name for rule in RULES}
     for seed in SEEDS:
-        for finding in lint(Loaded(cluster=drawn(seed, whole)), LintSettings(pedantic=True)).findings:
+        for finding in lint(Loaded(cluster=drawn(seed, whole, admin)), LintSettings(pedantic=True)).findings:
             assert known[finding.rule] == finding.name
             assert finding.severity in SEVERITIES
             assert finding.message[0].islower() or finding.message[0] == "`"
