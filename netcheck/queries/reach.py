@@ -30,6 +30,7 @@ from netcheck.queries.ends import (
     TheOwnNode,
     parse_end,
 )
+from netcheck.queries.explain import explained, readable_port
 from netcheck.queries.free import FreeQuestion, answer_free
 from netcheck.queries.replay import replayed
 from netcheck.queries.results import FlowText, PairResult, QueryResult
@@ -78,11 +79,13 @@ def query(
     protocol: str | None = None,
     default_namespace: str = "default",
     timeout_ms: int = DEFAULT_TIMEOUT_MS,
+    explain: bool = True,
 ) -> QueryResult:
     """Return whether `source` can open connections to `destination`; without `port` iff on some port.
 
     With several ends on a side every pair is answered, and the whole is allowed iff every pair is. A Service is
-    reachable iff some backend is (SVC-37); the pairs say which.
+    reachable iff some backend is (SVC-37); the pairs say which. `explain` adds to each pair of known ends the walk of
+    its witness and what would change the verdict.
 
     Raises:
         UsageError: an end, a port or a protocol cannot be read, or an end names nothing that is loaded.
@@ -95,7 +98,7 @@ def query(
     lost = [end for end in ends if isinstance(end, Lost)]
     if lost:
         return _lost(source, destination, asked, lost)
-    question = _Question(cluster, ends[0], ends[1], asked, timeout_ms)
+    question = _Question(cluster, ends[0], ends[1], asked, timeout_ms, explains=explain)
     pairs = tuple(question.pairs())
     verdict = question.overall(pairs)
     return QueryResult(
@@ -144,12 +147,15 @@ def _distinct(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
 class _Question:
     """One question: resolves both ends, restricts the cluster to what can matter, and answers pair by pair."""
 
-    def __init__(self, cluster: Cluster, source: AnEnd, destination: AnEnd, asked: Asked, timeout_ms: int) -> None:
+    def __init__(
+        self, cluster: Cluster, source: AnEnd, destination: AnEnd, asked: Asked, timeout_ms: int, *, explains: bool
+    ) -> None:
         self._cluster = cluster
         self._source = source
         self._destination = destination
         self._asked = asked
         self._timeout_ms = timeout_ms
+        self._explains = explains
         self.notes: list[Reason] = []
         self._any_backend = isinstance(destination, OneService)
 
@@ -327,16 +333,13 @@ class _Question:
         shown = {Verdict.ALLOWED: result.allowed, Verdict.UNKNOWN: result.unknown}.get(
             result.verdict, ConnectionSet.all()
         )
-        protocol, port = _readable(shown & result.asked, destination.end)
+        protocol, port = readable_port(shown & result.asked, destination.end)
         flow = Flow(source=source.end, destination=destination.end, protocol=protocol, port=port)
         decision = replayed(slice_.cluster, flow, result.verdict)
         witness = FlowText(source=source.text, destination=destination.text, protocol=protocol, port=port)
-        return replace(
-            result,
-            witness=witness,
-            decided_by=_deciding(decision.deciders, result.verdict),
-            reasons=decision.reasons,
-        )
+        decided_by = _deciding(decision.deciders, result.verdict)
+        result = replace(result, witness=witness, decided_by=decided_by, reasons=decision.reasons)
+        return explained(slice_.cluster, flow, result) if self._explains else result
 
     def _depends_on(
         self, slice_: _Slice, source: _Known, destination: _Known, asked: ConnectionSet, verdict: Verdict
@@ -523,16 +526,6 @@ def _lives_on(one: _Known, other: _Known) -> bool:
 
 def _verdict(allowed: ConnectionSet, unknown: ConnectionSet) -> Verdict:
     return Verdict.ALLOWED if allowed else Verdict.UNKNOWN if unknown else Verdict.DENIED
-
-
-def _readable(connections: ConnectionSet, end: End) -> tuple[Protocol, int]:
-    """Return the port to show: one that the destination declares, else the lowest."""
-    declared = end.pod.ports if isinstance(end, PodEnd) else ()
-    for port in declared:
-        if port.number in connections.of_protocol(Protocol(port.protocol)):
-            return Protocol(port.protocol), port.number
-    protocol, ports = next(connections.items())
-    return protocol, 80 if 80 in ports else ports.lowest
 
 
 def _numbers(text: str, protocol: Protocol, end: End | None) -> dict[Protocol, PortSet]:

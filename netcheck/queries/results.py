@@ -8,6 +8,7 @@ from enum import Enum
 
 from netcheck.errors import Place
 from netcheck.model.flow import Decider, Reason, Verdict
+from netcheck.semantics.walk import Step
 from netcheck.values.addresses import IPSet
 from netcheck.values.connections import ConnectionSet
 from netcheck.values.ports import Protocol
@@ -53,6 +54,7 @@ class Row:
 
     `reasons` is not empty iff the row is unknown. `depends_on` names switches whose other value, held by another
     profile, would change the row. `via` names the object through which the way leads; empty for a direct connection.
+    `decided_by` is what decided a representative flow of the row, where that was asked for.
     """
 
     source: int
@@ -61,6 +63,7 @@ class Row:
     reasons: tuple[Reason, ...] = ()
     depends_on: tuple[str, ...] = ()
     via: str = ""
+    decided_by: tuple[Decider, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,10 +123,52 @@ class FlowText:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One change of one rule or policy, in words."""
+
+    text: str
+    policy: str
+    rule: str = ""
+    place: Place | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Edits that together let a denied flow through: the oracle has said so of the cluster with them applied."""
+
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Possible:
+    """What an unknown verdict is if `condition` holds."""
+
+    verdict: Verdict
+    condition: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileVerdict:
+    """The answer to a query under another profile; `differs` names the switches that it sets otherwise."""
+
+    profile: str
+    verdict: Verdict
+    differs: tuple[str, ...] = ()
+    decided_by: tuple[Decider, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PairResult:
     """The answer for one source and one destination: on which connections flows are allowed or unknown.
 
     `verdict` is about the connections that were asked; `service` names the Service port that led to the destination.
+
+    Attributes:
+        walkthrough: every policy and rule that is consulted about the witness.
+        blocked_by: of a denied witness, the denials of a minimal set of policies without which it is let through.
+        change: of a denied witness, the smallest change found that lets it through.
+        outcomes: of an unknown witness, its verdict for each way to order policies of equal priority.
     """
 
     source: str
@@ -139,6 +184,10 @@ class PairResult:
     service: str = ""
     proved_for: str = ""
     """What a free end ranged over, if one did: the answer is proved for all of it."""
+    walkthrough: tuple[Step, ...] = ()
+    blocked_by: tuple[Decider, ...] = ()
+    change: Change | None = None
+    outcomes: tuple[Possible, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,3 +200,4 @@ class QueryResult:
     asked: str
     pairs: tuple[PairResult, ...]
     reasons: tuple[Reason, ...] = ()
+    profiles: tuple[ProfileVerdict, ...] = ()
