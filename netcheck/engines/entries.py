@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from netcheck.engines.lowering import Place
+from netcheck.engines.lowering import Place, PortName
 from netcheck.logic.atoms import runs
 from netcheck.logic.ir import (
     Action,
@@ -39,23 +39,31 @@ class Entry:
     addresses: int = 0
     kinds: frozenset[Kind] = frozenset()
     within: int = -1
-    certain_port: bool = True
     nodes: LabelSelector | None = None
     names: tuple[str, ...] = ()
+    doubt: PortName | None = None
+    sure: int = 0
 
     def at(self, place: Place | None) -> tuple[int, int]:
-        """Return (must, may) of the peers that are not given by address; at a `place` the facts about nodes and names
-        are settled.
+        """Return (must, may) of the peers that are not given by address, with the facts of `place` settled, if one is given.
+
+        `doubt` is a port name of which it is not known whether it stands for the ports of `mask` (NP-26); `sure` are the
+        peers that must match if it does.
         """
-        if place is None or self.must == self.may:
+        if place is None:
             return self.must, self.may
+        if self.doubt is not None and self.doubt not in place.port_names:
+            return 0, 0
+        must = self.must if self.doubt is None else self.sure
+        if must == self.may:
+            return must, self.may
         if self.nodes is not None:
-            settled = self.may if self.nodes.matches(dict(place.node_labels)) else self.must
-        elif self.names:
-            settled = self.may if not place.resolved.isdisjoint(self.names) else self.must
-        else:
-            return self.must, self.may
-        return (settled if self.certain_port else 0), settled
+            must = settled = self.may if self.nodes.matches(dict(place.node_labels)) else must
+            return must, settled
+        if self.names:
+            must = settled = must if place.resolved.isdisjoint(self.names) else self.may
+            return must, settled
+        return must, self.may
 
 
 @dataclass(frozen=True, slots=True)

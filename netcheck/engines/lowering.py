@@ -30,9 +30,14 @@ from netcheck.logic.ir import (
 from netcheck.logic.mentions import label_domain
 from netcheck.model.objects import Namespace
 from netcheck.values.labels import LabelSelector, Operator, Requirement
+from netcheck.values.ports import Protocol
 
 Bounds = tuple[int, int]
 """(must, may) with must a subset of may."""
+
+
+PortName = tuple[str, Protocol]
+"""The name and protocol of a container port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +48,14 @@ class Place:
         pod_atom, node_atom: where the unknown addresses of pods and of nodes lie.
         node_labels: the labels of a node that is not known.
         resolved: the domain names that resolve to the outside address in question.
+        port_names: the names in doubt (NP-26) that stand for the port in question.
     """
 
     pod_atom: int
     node_atom: int
     node_labels: tuple[tuple[str, str], ...] = ()
     resolved: frozenset[str] = frozenset()
+    port_names: frozenset[PortName] = frozenset()
 
 
 MAX_ASSIGNMENTS = 4096

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, groupby
+from typing import TypeVar
 
 from netcheck.engines.entries import (
     Entry,
@@ -28,6 +29,7 @@ from netcheck.engines.entries import (
 from netcheck.engines.lowering import (
     Lowering,
     Place,
+    PortName,
     cover_every_labelling,
     labellings,
     node_bounds,
@@ -50,6 +52,9 @@ from netcheck.logic.ir import (
 from netcheck.model.policy import Direction
 from netcheck.values.labels import LabelSelector
 from netcheck.values.ports import Protocol
+
+PortMask = tuple[int, int, PortName | None]
+"""(port mask, the peers that it holds for, the port name in doubt or None)."""
 
 MAX_NAMES = 8
 """So many domain names are told apart where rules in order speak of several; further ones stay unknown together."""
@@ -89,7 +94,7 @@ class DirectionTables:
         self._universe = lowering.universe
         self._ports = lowering.universe.ports
         self._entries: dict[tuple[int, int, int], tuple[Entry, ...]] = {}
-        self._masks: dict[tuple[PortPredicate, int], tuple[tuple[int, int, bool], ...]] = {}
+        self._masks: dict[tuple[PortPredicate, int], tuple[PortMask, ...]] = {}
         self._named = self._named_port_bits()
         self._tables: dict[tuple[object, ...], tuple[Part, ...]] = {}
         self._place_lists: dict[int, list[Place]] = {}
@@ -120,7 +125,7 @@ class DirectionTables:
             stage for stage in self._stages_near(element) if self._lowering.bounds(stage.subject, 4)[1] & bits
         )
         opaque = tuple(stage for stage in self._pipeline.opaque if self._lowering.bounds(stage.subject, 4)[1] & bits)
-        return self._table(bits, stages, opaque, self._named_key(self._universe.elements[element], stages), version)
+        return self._table(bits, stages, opaque, self._own_key(element, stages), version)
 
     def _stages_near(self, element: int) -> Iterable[Stage]:
         namespace = self._universe.elements[element].namespace
@@ -143,7 +148,7 @@ class DirectionTables:
         groups: dict[tuple[object, ...], list[int]] = {}
         for index in range(self._universe.pod_count):
             stages = selected.get(index, [])
-            named = self._named_key(self._universe.elements[index], stages) if stages else ()
+            named = self._own_key(index, stages) if stages else ()
             key = (tuple(map(id, stages)), tuple(map(id, clouded.get(index, ()))), named)
             groups.setdefault(key, []).append(index)
         return [
@@ -151,7 +156,12 @@ class DirectionTables:
             for key, found in groups.items()
         ]
 
-    def _named_key(self, element: Element, stages: Iterable[Stage]) -> object:
+    def _own_key(self, index: int, stages: Sequence[Stage]) -> object:
+        """Return what else tells subjects of the same stages apart: which select it for certain, what rules read of it."""
+        doubtful = tuple(id(stage) for stage in stages if not self._lowering.bounds(stage.subject, 4)[0] >> index & 1)
+        return doubtful, self._read_of(self._universe.elements[index], stages)
+
+    def _read_of(self, element: Element, stages: Sequence[Stage]) -> object:
         """Return what of the subject itself its rules read: its named ports on ingress, its own node on egress."""
         if self._direction is Direction.EGRESS:
             return element.node_labels if any(asks_for_nodes(stage) for stage in stages) else ()
@@ -245,11 +255,29 @@ class DirectionTables:
             found |= self._lowering.kinds(frozenset({Kind.HOST_POD, Kind.OWN_NODE}))
         if self._universe.mentions.domain_names:
             found |= self._lowering.kinds(frozenset({Kind.EXTERNAL}))
+        if self._doubts:  # on ingress they are the subject's own ports, in doubt for all its peers
+            found |= self._universe.everything if self._direction is Direction.INGRESS else self._in_doubt
         return found
 
+    @cached_property
+    def _doubts(self) -> list[PortName]:
+        """The port names that some pod declares with several numbers (NP-26)."""
+        return [name for name, by_numbers in self._named.items() if any(len(numbers) > 1 for numbers in by_numbers)]
+
+    @property
+    def _in_doubt(self) -> int:
+        return _bits_union(
+            holders
+            for by_numbers in self._named.values()
+            for numbers, holders in by_numbers.items()
+            if len(numbers) > 1
+        )
+
     def _places(self, version: int) -> list[Place]:
-        """Return places that stand for all, or none if they are too many: each peer depends on its own address and node, or
-        on names, never on both. So pods, nodes and outside addresses are varied side by side, and only what one peer depends on is combined.
+        """Return places that stand for all, or none if they are too many.
+
+        Each peer depends on its own address and node, or on domain names, never on both: so pods, nodes and outside
+        addresses are varied side by side, and only what one peer depends on is combined. Port names concern all.
         """
         found = self._place_lists.get(version)
         if found is None:
@@ -260,14 +288,16 @@ class DirectionTables:
         mentions = self._universe.mentions
         names = sorted(mentions.domain_names)
         labels = labellings(sorted(mentions.node_selectors, key=str), {})
-        if labels is None or len(names) > MAX_NAMES:
+        if labels is None or len(names) > MAX_NAMES or len(self._doubts) > MAX_NAMES:
             return []
         pods, nodes = (indexes(atoms) or [0] for atoms in self._lowering.addresses.lies_in(version))
         at_nodes = [(atom, tuple(sorted(given.items()))) for atom in nodes for given in labels]
-        subsets = [frozenset(some) for size in range(len(names) + 1) for some in combinations(names, size)]
-        count = max(len(pods), len(at_nodes), len(subsets))
+        resolved = _subsets(names)
+        count = max(len(pods), len(at_nodes), len(resolved))
         return [
-            Place(pods[i % len(pods)], *at_nodes[i % len(at_nodes)], subsets[i % len(subsets)]) for i in range(count)
+            Place(pods[i % len(pods)], *at_nodes[i % len(at_nodes)], resolved[i % len(resolved)], port_names)
+            for port_names in _subsets(self._doubts)
+            for i in range(count)
         ]
 
     def _judge(
@@ -344,7 +374,9 @@ class DirectionTables:
         for name, members in self._lowering.open_namespaces.items():
             for index in indexes(may & ~must & members):
                 bit = 1 << index
-                selectors = [e.selector for e in uncertain if e.selector is not None and e.may & bit and e.certain_port]
+                selectors = [
+                    e.selector for e in uncertain if e.selector is not None and e.may & bit and e.doubt is None
+                ]
                 if selectors and cover_every_labelling(selectors, known[name].labels):
                     must |= bit
         return must
@@ -357,7 +389,9 @@ class DirectionTables:
         together: dict[tuple[int, frozenset[Kind], bool], int] = {}
         for entry in entries:
             if entry.addresses:
-                key = (entry.within, entry.kinds, entry.certain_port)
+                if place is not None and entry.doubt is not None and entry.doubt not in place.port_names:
+                    continue
+                key = (entry.within, entry.kinds, entry.doubt is None or place is not None)
                 together[key] = together.get(key, 0) | entry.addresses
         must = may = 0
         bounds = self._lowering.addresses.bounds
@@ -406,14 +440,15 @@ class DirectionTables:
                 must, may = self._lowering.bounds(peer, version)
             if nodes is not None:
                 must, may = self._with_own_node(nodes, subject, must, may)
-            for mask, within, certain in masks:
+            for mask, within, doubt in masks:
                 if by_address is not None:
                     kinds, addresses = by_address
                     atoms = self._universe.addresses.bits(addresses)
-                    yield Entry(mask, 0, 0, None, atoms, kinds, within, certain)
+                    yield Entry(mask, 0, 0, None, atoms, kinds, within, doubt=doubt)
                 else:
-                    found = must & within if certain else 0
-                    yield Entry(mask, found, may & within, selector, certain_port=certain, nodes=nodes, names=names)
+                    sure = must & within
+                    found = sure if doubt is None else 0
+                    yield Entry(mask, found, may & within, selector, nodes=nodes, names=names, doubt=doubt, sure=sure)
 
     def _with_own_node(self, selector: LabelSelector, subject: int, must: int, may: int) -> tuple[int, int]:
         """ADM-16: whether the own node is meant depends on the node that the subject runs on."""
@@ -421,35 +456,43 @@ class DirectionTables:
         certain, possible = node_bounds(selector, self._universe.elements[subject].node_labels)
         return (must | own if certain else must & ~own), (may | own if possible else may & ~own)
 
-    def _port_masks(self, ports: PortPredicate, subject: int) -> tuple[tuple[int, int, bool], ...]:
-        """Return (port mask, peers it holds for, whether it certainly holds): named ports are the destination's."""
+    def _port_masks(self, ports: PortPredicate, subject: int) -> tuple[PortMask, ...]:
+        """Return (port mask, peers it holds for, the name in doubt): named ports are the destination's."""
         if ports.any_port:
-            return ((self._ports.everything, -1, True),)
+            return ((self._ports.everything, -1, None),)
         on_subject = self._direction is Direction.INGRESS and bool(ports.named)
         key = (ports, subject if on_subject else -1)
         found = self._masks.get(key)
         if found is None:
             plain = self._ports.mask(ports.numbers)
             resolved = self._resolve(ports, subject)
-            found = self._masks[key] = ((plain, -1, True), *resolved) if plain else tuple(resolved)
+            found = self._masks[key] = ((plain, -1, None), *resolved) if plain else tuple(resolved)
         return found
 
-    def _resolve(self, ports: PortPredicate, subject: int) -> list[tuple[int, int, bool]]:
-        found = []
-        for protocol, numbers, holders in self._named_holders(ports):
-            mask = _bits_union(self._ports.single(protocol, number) for number in numbers)
+    def _resolve(self, ports: PortPredicate, subject: int) -> list[PortMask]:
+        found: list[PortMask] = []
+        for name, numbers, holders in self._named_holders(ports):
+            mask = _bits_union(self._ports.single(name[1], number) for number in numbers)
+            doubt = name if len(numbers) > 1 else None
             if self._direction is Direction.EGRESS:
                 seen = self._lowering.kinds(self._program.named_port_peers)
-                found.append((mask, holders & seen, len(numbers) == 1))
+                found.append((mask, holders & seen, doubt))
             elif holders >> subject & 1:
-                found.append((mask, -1, len(numbers) == 1))
+                found.append((mask, -1, doubt))
         return found
 
-    def _named_holders(self, ports: PortPredicate) -> Iterable[tuple[Protocol, tuple[int, ...], int]]:
+    def _named_holders(self, ports: PortPredicate) -> Iterable[tuple[PortName, tuple[int, ...], int]]:
         for (name, protocol), by_numbers in self._named.items():
             if any(item.name == name and item.protocol in (protocol, None) for item in ports.named):
                 for numbers, holders in by_numbers.items():
-                    yield protocol, numbers, holders
+                    yield (name, protocol), numbers, holders
+
+
+T = TypeVar("T")
+
+
+def _subsets(items: Sequence[T]) -> list[frozenset[T]]:
+    return [frozenset(some) for size in range(len(items) + 1) for some in combinations(items, size)]
 
 
 def _merged(parts: Iterable[Part]) -> tuple[Part, ...]:
