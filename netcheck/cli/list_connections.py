@@ -8,7 +8,7 @@ import click
 
 from netcheck.cli import exit_codes, screen
 from netcheck.cli.inputs import configuration, is_lossy, load_inputs, split_names
-from netcheck.cli.options import CONTEXT, Inputs, option, reads_input
+from netcheck.cli.options import CONTEXT, Inputs, flag, option, reads_input
 from netcheck.cli.outputs import Output, parse_outputs, to_stdout, write
 from netcheck.cli.styles import style_of
 from netcheck.cli.suggest import did_you_mean
@@ -16,9 +16,11 @@ from netcheck.errors import UsageError
 from netcheck.model.cluster import Loaded
 from netcheck.model.policy import Direction
 from netcheck.queries.connections import Resolution, Scope, connections
+from netcheck.queries.explain import explained_list
 from netcheck.queries.results import ConnectionList
 from netcheck.report.connection_exports import connection_csv, connection_dot, connection_markdown
 from netcheck.report.connection_table import connection_table
+from netcheck.report.explained_table import explained_table
 from netcheck.report.json_v1 import connection_list
 
 FORMATS = ("table", "json", "csv", "md", "dot")
@@ -47,7 +49,8 @@ _DIRECTIONS = {"ingress": Direction.INGRESS, "egress": Direction.EGRESS}
     says="both",
     text="ingress: only into the focus; egress: only out of it, by source.",
 )
-def list_(inputs: Inputs, *, resolution: str, focus: tuple[str, ...], direction: str | None) -> int:
+@flag("--explain", text="What decided each connection, in both directions; best with --focus. Table and JSON only.")
+def list_(inputs: Inputs, *, resolution: str, focus: tuple[str, ...], direction: str | None, explain: bool) -> int:
     """List all allowed connections between workloads, and with the outside."""
     outputs = parse_outputs(inputs.output, FORMATS)
     loaded = load_inputs(inputs, configuration(inputs))
@@ -59,6 +62,9 @@ def list_(inputs: Inputs, *, resolution: str, focus: tuple[str, ...], direction:
     )
     found = connections(loaded.cluster, resolution=Resolution(resolution), scope=scope)
     _check_focus(focus, found)
+    if explain:
+        narrowed = bool(focus or scope.only_namespaces)
+        found = explained_list(loaded.cluster, found, Resolution(resolution), focused=narrowed)
     if to_stdout(outputs) != "json":
         screen.show_problems(loaded.problems, verbose=inputs.verbose, quiet=inputs.quiet)
     write(outputs, {item.format: _pieces(item, inputs, loaded, found, scope) for item in outputs})
@@ -96,7 +102,6 @@ def _pieces(output: Output, inputs: Inputs, loaded: Loaded, found: ConnectionLis
 
 
 def _table(output: Output, inputs: Inputs, loaded: Loaded, found: ConnectionList, scope: Scope) -> Iterator[str]:
-    whole = scope == Scope()
-    return connection_table(
-        loaded, found, style_of(output, inputs), by_source=scope.direction is Direction.EGRESS, whole=whole
-    )
+    whole, style = scope == Scope(), style_of(output, inputs)
+    yield from connection_table(loaded, found, style, by_source=scope.direction is Direction.EGRESS, whole=whole)
+    yield from explained_table(found, style)

@@ -16,14 +16,17 @@ from netcheck.errors import Place, Problem
 from netcheck.model.cluster import Assumption, Loaded, NotModelled
 from netcheck.model.flow import Decider, Reason
 from netcheck.queries.results import (
+    Change,
     ConnectionList,
     Endpoint,
     EndpointType,
     FlowText,
     PairResult,
+    ProfileVerdict,
     QueryResult,
     Row,
 )
+from netcheck.semantics.walk import Step
 from netcheck.values.addresses import IPSet
 from netcheck.values.connections import ConnectionSet
 from netcheck.values.ports import PortSet
@@ -60,14 +63,14 @@ def query_result(loaded: Loaded, result: QueryResult) -> Iterator[str]:
     if deciding is not None and deciding.witness is not None:
         fields["witness"] = flow_item(deciding.witness)
     reasons = result.reasons or (deciding.reasons if deciding is not None else ())
-    yield from document(
-        {**head(loaded, "QueryResult"), **fields},
-        {
-            "decidedBy": map(dump, map(decider_item, deciding.decided_by if deciding is not None else ())),
-            "reasons": map(dump, map(reason_item, reasons)),
-            "pairs": map(dump, map(pair_item, result.pairs)),
-        },
-    )
+    lists: dict[str, Iterable[str]] = {
+        "decidedBy": map(dump, map(decider_item, deciding.decided_by if deciding is not None else ())),
+        "reasons": map(dump, map(reason_item, reasons)),
+        "pairs": map(dump, map(pair_item, result.pairs)),
+    }
+    if result.profiles:
+        lists["profiles"] = map(dump, map(profile_item, result.profiles))
+    yield from document({**head(loaded, "QueryResult"), **fields}, lists)
 
 
 def head(loaded: Loaded, kind: str) -> dict[str, Any]:
@@ -207,6 +210,8 @@ def _row_text(row: Row, quoted: Sequence[str]) -> str:
         text += f', "dependsOn": {dump(list(row.depends_on))}'
     if row.reasons:
         text += f', "reasons": {dump([reason_item(reason) for reason in row.reasons])}'
+    if row.decided_by:
+        text += f', "decidedBy": {dump([decider_item(decider) for decider in row.decided_by])}'
     return text + "}"
 
 
@@ -255,4 +260,40 @@ def pair_item(pair: PairResult) -> Item:
         item["witness"] = flow_item(pair.witness)
     item["decidedBy"] = [decider_item(decider) for decider in pair.decided_by]
     item["reasons"] = [reason_item(reason) for reason in pair.reasons]
-    return with_set(item, dependsOn=list(pair.depends_on), service=pair.service, provedFor=pair.proved_for)
+    with_set(item, dependsOn=list(pair.depends_on), service=pair.service, provedFor=pair.proved_for)
+    return with_set(
+        item,
+        walkthrough=[step_item(step) for step in pair.walkthrough],
+        blockedBy=[decider_item(decider) for decider in pair.blocked_by],
+        smallestChange=change_item(pair.change) if pair.change is not None else {},
+        outcomes=[{"verdict": outcome.verdict.value, "if": outcome.condition} for outcome in pair.outcomes],
+    )
+
+
+def step_item(step: Step) -> Item:
+    """Return a step of a walkthrough: outcomes of a direction have no tier, that of the flow has no direction either."""
+    direction, tier = (part.value if part is not None else "" for part in (step.direction, step.tier))
+    item = with_set({}, direction=direction, tier=tier, policy=step.policy, rule=step.rule)
+    item["outcome"] = step.outcome
+    with_set(item, note=step.note)
+    return {**item, **place_fields(step.place)}
+
+
+def change_item(change: Change) -> Item:
+    """Return a change, which the oracle has confirmed: nothing else is ever shown."""
+    edits = [
+        {**with_set({"text": edit.text, "policy": edit.policy}, rule=edit.rule), **place_fields(edit.place)}
+        for edit in change.edits
+    ]
+    return {"text": "; ".join(edit.text for edit in change.edits), "verified": True, "edits": edits}
+
+
+def profile_item(item: ProfileVerdict) -> Item:
+    """Return the answer under one profile."""
+    return {
+        "profile": item.profile,
+        "verdict": item.verdict.value,
+        "differs": list(item.differs),
+        "decidedBy": [decider_item(decider) for decider in item.decided_by],
+        "reasons": [reason_item(reason) for reason in item.reasons],
+    }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from netcheck.model.cluster import Loaded
 from netcheck.model.flow import Decider, Reason, Verdict
-from netcheck.queries.results import FlowText, PairResult, QueryResult
+from netcheck.queries.results import Change, FlowText, PairResult, ProfileVerdict, QueryResult
 from netcheck.report.layout import Style, count, footer, ports_text, prose
 from netcheck.report.paint import Role
+from netcheck.report.walk_text import walk_text
 from netcheck.values.connections import ConnectionSet
 
 ROLES = {Verdict.ALLOWED: Role.GOOD, Verdict.DENIED: Role.BAD, Verdict.UNKNOWN: Role.DOUBT}
@@ -25,6 +26,8 @@ def query_text(loaded: Loaded, result: QueryResult, style: Style) -> Iterator[st
         yield "\n" + _lines(_pair(pair, style, alone=len(result.pairs) == 1))
     if len(shown) < len(ordered):
         yield f"\nand {count(len(ordered) - len(shown), 'pair')} more (-v lists them)\n"
+    if result.profiles:
+        yield "\n" + _lines(_profiles(result.profiles, style))
     notes = footer(loaded, style)
     if notes:
         yield "\n" + _lines(notes)
@@ -52,6 +55,13 @@ def _pair(pair: PairResult, style: Style, *, alone: bool) -> Iterator[str]:
         yield from prose(f"  witness:  {flow_text(pair.witness)}", indent=12, width=style.width)
     yield from _deciders(pair.decided_by, style)
     yield from _reasons(pair.reasons, style)
+    yield from _outcomes(pair, style)
+    if pair.blocked_by:
+        labels = ", ".join(dict.fromkeys(decider.policy for decider in pair.blocked_by))
+        yield from prose(f"  it would pass without: {labels}", indent=4, width=style.width)
+    yield from _change(pair.change, style)
+    if alone or style.verbose:
+        yield from walk_text(pair.walkthrough, style)
     if pair.proved_for:
         yield from prose(f"  proved for {pair.proved_for}", indent=4, width=style.width)
     if pair.depends_on:
@@ -67,6 +77,53 @@ def _connections(pair: PairResult, style: Style) -> Iterator[str]:
     for word, part in (("allowed", allowed), ("denied", rest), ("unknown", unknown)):
         if part and part != pair.asked:
             yield from prose(f"  {word + ':':9} {ports_text(part)}", indent=12, width=style.width)
+
+
+def _outcomes(pair: PairResult, style: Style) -> Iterator[str]:
+    for outcome in pair.outcomes:
+        word = style.paint(outcome.verdict.value, ROLES[outcome.verdict])
+        yield from prose(f"  {word} if {outcome.condition}", indent=4, width=style.width)
+
+
+def _change(change: Change | None, style: Style) -> Iterator[str]:
+    """Yield what would let a denied flow through, edit by edit."""
+    if change is None:
+        return
+    yield "  to allow it (the smallest change, verified):"
+    for edit in change.edits:
+        yield from prose(f"    {edit.text}", indent=6, width=style.width)
+        if edit.place is not None:
+            yield style.paint(f"      {edit.place}", Role.ASIDE)
+
+
+_PROFILE_INDENT = 25
+
+
+def _profiles(profiles: Sequence[ProfileVerdict], style: Style) -> Iterator[str]:
+    """Yield a line for each profile: its verdict and what decides it; of the odd ones the switches that differ."""
+    yield style.paint(f"{'profile':15} {'verdict':8} decided by", Role.NAME)
+    first = _decided(profiles[0])
+    for item in profiles:
+        word = style.paint(f"{item.verdict.value:8}", ROLES[item.verdict])
+        odd = _decided(item) != first or item.verdict is not profiles[0].verdict
+        decided = _decided(item) if odd or item is profiles[0] else "the same"
+        texts = prose(" " * _PROFILE_INDENT + decided, indent=_PROFILE_INDENT, width=style.width)
+        yield f"{item.profile:15} {word} {texts[0].lstrip()}".rstrip()
+        yield from texts[1:]
+        if item.differs and (odd or style.verbose):
+            text = f"{'':{_PROFILE_INDENT}}differs in {', '.join(item.differs)}"
+            yield from (style.paint(line, Role.ASIDE) for line in prose(text, indent=27, width=style.width))
+
+
+def _decided(item: ProfileVerdict) -> str:
+    """Return what decides under a profile, or which rules leave it unknown."""
+    parts = [_briefly(decider) for decider in item.decided_by] or [reason.rule for reason in item.reasons]
+    return "; ".join(dict.fromkeys(parts))
+
+
+def _briefly(decider: Decider) -> str:
+    what = f"{decider.policy} {decider.rule}".strip()
+    return f"{decider.direction.value.lower()}: {what or decider.cites}"
 
 
 def _deciders(deciders: Iterable[Decider], style: Style) -> Iterator[str]:

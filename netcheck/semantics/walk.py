@@ -49,6 +49,7 @@ class Step:
 
     Attributes:
         direction: None in the last step, which speaks of the whole flow.
+        tier: None in the last step of a direction and in that of the flow, which say what came out.
         outcome: of a policy `selects`, `isolates`, `skipped` or `unclear`; of a rule `allows`, `denies`, `passes`,
             `not reached`, or `no match: ` with `peer`, `port` or `peer and port`; of a tier `exempt` or `default`; of a
             direction and of the flow `allowed`, `denied` or `unknown`.
@@ -57,7 +58,7 @@ class Step:
     """
 
     direction: Direction | None
-    tier: Tier
+    tier: Tier | None
     outcome: str
     policy: str = ""
     rule: str = ""
@@ -80,13 +81,13 @@ def steps(cluster: Cluster, flow: Flow) -> tuple[Step, ...]:
     decision = decide(cluster, flow)
     found = tuple(_of_first_completion(cluster, flow))
     outcome, note = "denied", "the two ends have no IP family in common (NET-2)"
-    ends = [step.outcome for step in found if step.tier is Tier.DEFAULT and step.outcome in _WORDS.values()]
+    ends = [step.outcome for step in found if step.tier is None]
     if found:
         outcome = _WORDS[ends == ["allowed", "allowed"]]
         note = "both directions must allow it"
     if decision.verdict is Verdict.UNKNOWN:
         outcome, note = "unknown", "it depends on: " + "; ".join(reason.message for reason in decision.reasons)
-    return (*found, Step(direction=None, tier=Tier.DEFAULT, outcome=outcome, note=note))
+    return (*found, Step(direction=None, tier=None, outcome=outcome, note=note))
 
 
 def _of_first_completion(cluster: Cluster, flow: Flow) -> Iterator[Step]:
@@ -98,7 +99,7 @@ def _of_first_completion(cluster: Cluster, flow: Flow) -> Iterator[Step]:
     flow = replace(flow, version=(allowing_families(world, families) or families)[0])
     for direction in _DIRECTIONS:
         allowed = yield from _judged(world, direction, flow)
-        yield Step(direction=direction, tier=Tier.DEFAULT, outcome=_WORDS[allowed])
+        yield Step(direction=direction, tier=None, outcome=_WORDS[allowed])
 
 
 def _judged(world: World, direction: Direction, flow: Flow) -> Generator[Step, None, bool]:

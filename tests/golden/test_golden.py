@@ -29,6 +29,10 @@ CASES = {
     "query-pairs.txt": ["query", SHOP, "--from", "ns=shop", "--to", "data/db", "--port", "5432"],
     "query-open-world.txt": ["query", SHOP, "--from", "any-pod", "--to", "data/db", "--port", "5432"],
     "query.json": ["query", SHOP, "--from", "shop/web", "--to", "svc:shop/api", "--port", "80", "-o", "json"],
+    "query-verbose.txt": ["query", SHOP, "--from", "shop/web", "--to", "svc:shop/api", "--port", "80", "-v"],
+    "query-profiles.txt": ["query", SHOP, "--from", "own-node", "--to", "data/db", "--port", "1", "--all-profiles"],
+    "list-explain.txt": ["list", SHOP, "--focus", "data/db", "--explain"],
+    "list-explain.json": ["list", SHOP, "--focus", "data/db", "--explain", "-o", "json"],
     "lint.txt": ["lint", SHOP],
     "lint.json": ["lint", SHOP, "-o", "json"],
 }
