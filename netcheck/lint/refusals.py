@@ -12,6 +12,7 @@ class Fault(Enum):
 
     REFUSED = "refused by the API server"
     UNKNOWN_FIELD = "a field or version that the API does not have"
+    ADMIN_VERSION = "admin policies of two versions, or a baseline that is not named default"
     OTHER = "reported as a problem only"
 
 
@@ -24,6 +25,10 @@ def fault_of(problem: Problem) -> Fault:
         return Fault.UNKNOWN_FIELD
     if "no server from 1.30 on has the kind" in message:
         return Fault.UNKNOWN_FIELD
+    if "`ClusterNetworkPolicy` (v1alpha2), which replaces this kind" in message:
+        return Fault.ADMIN_VERSION
+    if "only one baseline admin network policy with the name" in message:
+        return Fault.ADMIN_VERSION
     if message.startswith("defined twice"):
         return Fault.OTHER
     if problem.severity is Severity.ERROR or "servers from 1.36 refuse it" in message:

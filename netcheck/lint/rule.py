@@ -13,6 +13,11 @@ from netcheck.queries.results import FlowText
 __all__ = ["Rule", "Snapshot"]
 
 
+def _anything(snapshot: Snapshot) -> bool:
+    del snapshot
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """A rule of the catalogue.
@@ -25,6 +30,7 @@ class Rule:
         page: the docstring of the rule's module.
         bad: manifests in which `# finds: CODE` marks each line that has a finding of this rule.
         good: manifests in which no rule of the default set finds anything.
+        looks_at: whether the input holds what the rule is about; where it does not, the rule counts as not checked.
     """
 
     code: str
@@ -37,6 +43,7 @@ class Rule:
     check: Callable[[Snapshot], Iterator[Finding]]
     bad: tuple[str, ...]
     good: tuple[str, ...]
+    looks_at: Callable[[Snapshot], bool] = _anything
 
     def finding(
         self,

@@ -16,14 +16,17 @@ from netcheck.model.cluster import Loaded
 def lint(loaded: Loaded, settings: LintSettings) -> LintResult:
     """Return the findings of the chosen rules, sorted by place and rule, none twice.
 
+    Rules about kinds that the input does not hold are checked only if they are selected by name.
+
     Raises:
         UsageError: a setting names no rule, or no severity.
         WitnessMismatch: a witness did not stand up to the oracle.
     """
     selected, ignored = _codes(settings.select), _codes(settings.ignore)
     severities = _severities(settings.severity)
-    rules = [rule for rule in RULES if (not selected or rule.code in selected) and rule.code not in ignored]
+    chosen = [rule for rule in RULES if (not selected or rule.code in selected) and rule.code not in ignored]
     snapshot = Snapshot(loaded)
+    rules = [rule for rule in chosen if rule.code in selected or rule.looks_at(snapshot)]
     found = [
         replace(finding, severity=severities.get(rule.code, finding.severity))
         for rule in rules

@@ -11,13 +11,16 @@ from netcheck.lint.catalogue import RULES
 from netcheck.lint.finding import LintSettings
 from netcheck.lint.run import lint
 from netcheck.load.loader import LoadOptions, load_text
+from netcheck.model.profile import PROFILES
 
 MARK = re.compile(r"#\s*finds:\s*((?:NC\d{3}[\s,]*)+)")
+CNI = re.compile(r"# cni: (\S+)")
 CASES = sorted((Path(__file__).resolve().parents[2] / "testdata" / "lint").rglob("*.yaml"))
 
 
 def findings(text):
-    loaded = load_text(text, options=LoadOptions(whole="# whole: true" in text))
+    profile = PROFILES[match[1] if (match := CNI.search(text)) else "generic"]
+    loaded = load_text(text, options=LoadOptions(whole="# whole: true" in text, profile=profile))
     return lint(loaded, LintSettings(pedantic="# pedantic: true" in text)).findings
 
 

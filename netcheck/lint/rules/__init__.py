@@ -24,6 +24,15 @@ from netcheck.lint.rules import (
     nc124_unknown_field,
     nc201_service_selects_nothing,
     nc202_target_port_missing,
+    nc601_ambiguous_priority,
+    nc602_admin_deny_blocks_cluster,
+    nc603_baseline_never_applies,
+    nc604_mixed_admin_versions,
+    nc608_shadowed_admin_rule,
+    nc609_admin_rule_matches_nothing,
+    nc610_priority_out_of_range,
+    nc611_networkpolicy_overridden,
+    nc612_deprecated_admin_api,
 )
 
 ALL: tuple[Rule, ...] = (
@@ -47,5 +56,14 @@ ALL: tuple[Rule, ...] = (
     nc124_unknown_field.RULE,
     nc201_service_selects_nothing.RULE,
     nc202_target_port_missing.RULE,
+    nc601_ambiguous_priority.RULE,
+    nc602_admin_deny_blocks_cluster.RULE,
+    nc603_baseline_never_applies.RULE,
+    nc604_mixed_admin_versions.RULE,
+    nc608_shadowed_admin_rule.RULE,
+    nc609_admin_rule_matches_nothing.RULE,
+    nc610_priority_out_of_range.RULE,
+    nc611_networkpolicy_overridden.RULE,
+    nc612_deprecated_admin_api.RULE,
 )
 """Every rule, in the order of the files."""
