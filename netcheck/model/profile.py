@@ -27,7 +27,8 @@ _YES, _NO, _UNKNOWN = Switch.YES, Switch.NO, Switch.UNKNOWN
 class Profile:
     """How one CNI behaves where implementations disagree. Defaults are the `generic` column.
 
-    The field names are the switches' names (`cidrMatchesPods`), in snake case.
+    The field names are the switches' names (`cidrMatchesPods`), in snake case. `equal_priority` YES: ties are broken by
+    name.
     """
 
     name: str = "generic"
@@ -67,7 +68,7 @@ _U = _UNKNOWN
 PROFILES: Mapping[str, Profile] = MappingProxyType(
     {
         "generic": Profile(),
-        "calico": Profile(name="calico", own_node_egress=_NO, icmp_under_deny=_NO),
+        "calico": Profile(name="calico", own_node_egress=_NO, icmp_under_deny=_NO, equal_priority=_YES),
         "cilium": Profile(
             name="cilium",
             cidr_matches_pods=_NO,
