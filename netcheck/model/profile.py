@@ -89,7 +89,13 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             end_port=_U,
             baseline_skipped_by_any_np=_U,
         ),
-        "kindnet": Profile(name="kindnet", own_node_egress=_U, self_via_service=_U, baseline_skipped_by_any_np=_YES),
+        "kindnet": Profile(
+            name="kindnet",
+            own_node_egress=_U,
+            self_via_service=_U,
+            baseline_skipped_by_any_np=_YES,
+            equal_priority=_YES,
+        ),
         "flannel": Profile(name="flannel", enforced=_NO),
     }
 )
