@@ -58,9 +58,11 @@ from netcheck.values.ports import Protocol
 
 MOST_ROWS = 2000
 """How many rows of a list are explained unless the user named a focus."""
-MOST_TRIES = 150
+MOST_TRIES = 40
 """How many changes of one direction are tried before none is offered."""
 _MOST_COMPLETIONS = 2000
+_MOST_IN_A_SEARCH = 100
+"""In how many completions one change is tried: what needs more stays unverified, and is not shown."""
 _MOST_TIES = 4
 _DIRECTIONS = (Direction.EGRESS, Direction.INGRESS)
 _NAMING_LABELS = ("app.kubernetes.io/name", "app", "k8s-app", "name")
@@ -74,15 +76,15 @@ def explained(cluster: Cluster, flow: Flow, result: PairResult) -> PairResult:
         return result
     if result.verdict is Verdict.DENIED:
         return replace(result, blocked_by=blockers(cluster, flow), change=smallest_change(cluster, flow))
-    if result.verdict is Verdict.UNKNOWN and any(reason.rule == "ADM-5" for reason in result.reasons):
+    if any(reason.rule == "ADM-5" for reason in result.reasons):
         return replace(result, outcomes=outcomes(cluster, flow))
     return result
 
 
-def _asked(cluster: Cluster, flow: Flow) -> Decision:
+def _asked(cluster: Cluster, flow: Flow, limit: int = _MOST_COMPLETIONS) -> Decision:
     """Return the oracle's decision; unknown where it has too many completions to try."""
     try:
-        return decide(cluster, flow, limit=_MOST_COMPLETIONS)
+        return decide(cluster, flow, limit=limit)
     except OracleLimit:
         return Decision(verdict=Verdict.UNKNOWN)
 
@@ -145,7 +147,7 @@ def smallest_change(cluster: Cluster, flow: Flow) -> Change | None:
 def opening(cluster: Cluster, flow: Flow) -> Opening | None:
     """Return the smallest of the changes tried with the cluster after it, in which the oracle allows the flow.
 
-    Tried are, for each direction that denies, in the order of their size: a port more for a rule whose peer matches, a
+    Tried are, for each direction that does not surely allow, in the order of their size: a port more for a rule whose peer matches, a
     peer more for a rule whose ports match, a rule more; an admin rule that passes or accepts it ahead of the one that
     denies it, and that rule's removal.
     """
@@ -159,37 +161,45 @@ def opening(cluster: Cluster, flow: Flow) -> Opening | None:
 
 
 def _opened(start: Opening, flow: Flow, direction: Direction) -> Opening | None:
-    """Return the smallest continuation of `start` in which the direction does not deny, whatever the other does."""
+    """Return the smallest continuation of `start` in which the direction surely allows, whatever the other does."""
     waiting = [(start.size, 0, start)]
     pushed = 0
     for _ in range(MOST_TRIES):
         if not waiting:
             return None
         _, _, tried = heapq.heappop(waiting)
-        decision = _asked(tried.cluster, flow)
-        if decision.verdict is Verdict.UNKNOWN:
-            continue
-        denials = [item for item in decision.deciders if item.direction is direction and item.action == "deny"]
-        if not denials:
+        decision = _asked(_only(tried.cluster, direction), flow, _MOST_IN_A_SEARCH)
+        if decision.verdict is Verdict.ALLOWED:
             return tried
-        for more in _edits(tried.cluster, flow, direction, denials[0]):
+        for more in _edits(tried.cluster, flow, direction, decision):
             pushed += 1
             grown = Opening(size=tried.size + more.size, edits=(*tried.edits, *more.edits), cluster=more.cluster)
             heapq.heappush(waiting, (grown.size, pushed, grown))
     return None
 
 
-def _edits(cluster: Cluster, flow: Flow, direction: Direction, denial: Decider) -> Iterator[Opening]:
-    """Yield single edits that may end a denial: what they do is for the oracle to say."""
+def _only(cluster: Cluster, direction: Direction) -> Cluster:
+    """Return the cluster in which no policy has any effect on the other direction."""
+    policies = (replace(one, types=tuple(way for way in one.types if way is direction)) for one in cluster.policies)
+    inward = direction is Direction.INGRESS
+    over = (replace(one, egress=()) if inward else replace(one, ingress=()) for one in cluster.admin)
+    opaque = (one for one in cluster.opaque if direction in one.directions)
+    unclear = (replace(one, directions=(direction,)) for one in opaque)
+    return replace(cluster, policies=tuple(policies), admin=tuple(over), opaque=tuple(unclear))
+
+
+def _edits(cluster: Cluster, flow: Flow, direction: Direction, decision: Decision) -> Iterator[Opening]:
+    """Yield single edits that may turn a decision about one direction: what they do is for the oracle to say."""
     setting = setting_of(cluster, flow)
     families = common_families(setting)
-    if not families:
+    world, denials = World(setting, Completion()), [item for item in decision.deciders if item.action == "deny"]
+    if not families or world.subject(direction).pod is None:
         return
-    world, flow = World(setting, Completion()), replace(flow, version=families[0])
-    if denial.tier is Tier.NETWORK_POLICY:
+    flow = replace(flow, version=families[0])
+    if all(item.tier is Tier.NETWORK_POLICY for item in denials):
         yield from _network_policy_edits(world, flow, direction)
     for policy in cluster.admin:
-        if denial.tier is not Tier.NETWORK_POLICY and policy.label == denial.policy:
+        if policy.label in {item.policy for item in denials}:
             yield from _admin_edits(world, flow, direction, policy)
 
 
@@ -342,8 +352,11 @@ _Applied = tuple[tuple[str, Direction], ...]
 
 
 def outcomes(cluster: Cluster, flow: Flow) -> tuple[Possible, ...]:
-    """Return the verdict for each choice among policies of equal priority that match the flow (ADM-5)."""
-    found = list(_outcomes(cluster, flow, ()))
+    """Return the verdict for each choice among policies of equal priority that match the flow (ADM-5).
+
+    Empty where none match several at once before other missing facts are settled otherwise.
+    """
+    found = [(verdict, applied) for verdict, applied in _outcomes(cluster, flow, ()) if applied]
     both = len({direction for _, applied in found for _, direction in applied}) > 1
     return tuple(Possible(verdict=verdict, condition=_condition(applied, both=both)) for verdict, applied in found)
 

@@ -45,7 +45,6 @@ from tests.spec.builders import (
     policy,
     rule,
     some,
-    verdict,
 )
 from tests.strategies import of_seed, sample_flows
 
@@ -143,6 +142,16 @@ class TestSmallestChange:
         there = policy(on="app=db", ingress=[rule([pods("app=web")], [item(81)])])
         assert len(change(over("a", ingress=[deny(everyone())]), there)) == 2
 
+    def test_a_direction_that_is_unknown_is_opened_too(self):
+        """Else the flow would be unknown once the other direction lets it through, which is no verified change."""
+        somewhere = pod("web", addresses=())
+        partly = policy("partly", on="app=db", ingress=[rule([block("10.0.0.0/16")], [item(80)])])
+        found = smallest_change(cluster(somewhere, DB, CLOSED_WEB, partly), flow(somewhere, DB))
+        assert [edit.text for edit in found.edits] == [
+            "add a rule to `egress` of NetworkPolicy shop/shut that allows TCP/80 to pods app=db",
+            "add a rule to `ingress` of NetworkPolicy shop/partly that allows TCP/80 from pods app=web",
+        ]
+
     def test_none_is_offered_that_was_not_verified(self):
         assert change(opaque(), over("a", ingress=[deny(everyone())])) is None
 
@@ -208,10 +217,14 @@ class TestTies:
         ]
 
     def test_a_tied_policy_keeps_its_other_direction(self):
-        one = over("a", ingress=[accept(everyone())])
-        other = over("b", ingress=[passing(everyone())], egress=[deny(some("app=db"))])
-        there = cluster(WEB, DB, one, other, CLOSED_DB)
-        assert verdict(there, WEB, DB) is DENIED, "egress denies, so that the tie does not matter"
+        """Where `a` is applied to ingress, the tied `b` still decides egress."""
+        one = over("a", ingress=[deny(everyone())])
+        other = over("b", ingress=[accept(everyone())], egress=[passing(everyone())])
+        there = cluster(WEB, DB, one, other, policy("open", on="app=web", egress=[rule([pods("app=db")])]))
+        assert [item.verdict for item in outcomes(there, flow(WEB, DB))] == [DENIED, ALLOWED]
+
+    def test_without_a_tie_there_are_none(self):
+        assert outcomes(cluster(WEB, DB, CLOSED_DB), flow(WEB, DB)) == ()
 
     def test_a_query_says_so(self):
         tied = over("a", ingress=[accept(everyone())]), over("b", ingress=[deny(everyone())])
