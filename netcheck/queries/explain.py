@@ -46,7 +46,7 @@ from netcheck.queries.results import (
     Row,
 )
 from netcheck.semantics import admin, network_policy
-from netcheck.semantics.completions import Completion, OracleLimit
+from netcheck.semantics.completions import Completion, OracleLimit, each_completion
 from netcheck.semantics.decide import common_families, decide, setting_of
 from netcheck.semantics.matching import family_of
 from netcheck.semantics.walk import peer_text, steps
@@ -354,7 +354,7 @@ _Applied = tuple[tuple[str, Direction], ...]
 def outcomes(cluster: Cluster, flow: Flow) -> tuple[Possible, ...]:
     """Return the verdict for each choice among policies of equal priority that match the flow (ADM-5).
 
-    Empty where none match several at once before other missing facts are settled otherwise.
+    Empty where several match in none of the first ways to settle the other missing facts.
     """
     found = [(verdict, applied) for verdict, applied in _outcomes(cluster, flow, ()) if applied]
     both = len({direction for _, applied in found for _, direction in applied}) > 1
@@ -383,15 +383,22 @@ def _condition(applied: _Applied, *, both: bool) -> str:
 
 
 def _first_tie(cluster: Cluster, flow: Flow) -> tuple[Direction, list[admin.Match]] | None:
-    """Return the first policies of one precedence of which several match the flow."""
+    """Return the first policies of one precedence of which several match the flow, in the first completion with any."""
     setting = setting_of(cluster, flow)
     families = common_families(setting)
-    world = World(setting, Completion())
-    flow = replace(flow, version=families[0] if families else None)
+    try:
+        for completion in each_completion(_MOST_IN_A_SEARCH if families else 0):
+            found = _tie_in(World(setting, completion), replace(flow, version=families[0]))
+            if found is not None:
+                return found
+    except OracleLimit:
+        return None
+    return None
+
+
+def _tie_in(world: World, flow: Flow) -> tuple[Direction, list[admin.Match]] | None:
     for direction in _DIRECTIONS:
-        if world.subject(direction).pod is None or not families:
-            continue
-        for tier in (Tier.ADMIN, Tier.BASELINE):
+        for tier in (Tier.ADMIN, Tier.BASELINE) if world.subject(direction).pod is not None else ():
             found = _first_matching(world, tier, direction, flow)
             if len(found) > 1:
                 return direction, found

@@ -37,6 +37,7 @@ from tests.spec.builders import (
     everyone,
     flow,
     item,
+    namespace,
     opaque,
     over,
     passing,
@@ -222,6 +223,15 @@ class TestTies:
         other = over("b", ingress=[accept(everyone())], egress=[passing(everyone())])
         there = cluster(WEB, DB, one, other, policy("open", on="app=web", egress=[rule([pods("app=db")])]))
         assert [item.verdict for item in outcomes(there, flow(WEB, DB))] == [DENIED, ALLOWED]
+
+    def test_a_tie_that_only_some_label_brings_about_is_found(self):
+        """Nobody knows the labels of namespace `shop`, so the second policy may or may not match."""
+        maybe = over("b", ingress=[deny(everyone("team=x"))])
+        there = cluster(WEB, DB, namespace("shop", known=False), over("a", ingress=[accept(everyone())]), maybe)
+        assert [(item.verdict, item.condition) for item in outcomes(there, flow(WEB, DB))] == [
+            (ALLOWED, "ClusterNetworkPolicy a is applied"),
+            (UNKNOWN, "ClusterNetworkPolicy b is applied"),
+        ]
 
     def test_without_a_tie_there_are_none(self):
         assert outcomes(cluster(WEB, DB, CLOSED_DB), flow(WEB, DB)) == ()
