@@ -14,6 +14,8 @@ from netcheck.report.paint import Role
 
 _PORTS_COLUMN = 26
 EXAMPLES = 3
+MOST_GROUPS = 50_000
+"""Above this many groups of different connections a table is not made: it would be tens of thousands of lines."""
 _NO_REASON = Reason(rule="NET-18", message="which fact is missing was not recorded")
 OWN_NODE = (
     "every workload is also reached, on all ports, from the node that it runs on",
@@ -28,7 +30,17 @@ def connection_table(
 
     `whole` says that the list was not cut to a scope: then ends that it does not name have no connection, and this says so.
     """
+    if len(found.groups) > MOST_GROUPS:
+        return _too_many(loaded, found, style)
     return _Table(loaded, found, style, by_source).text(whole=whole)
+
+
+def _too_many(loaded: Loaded, found: ConnectionList, style: Style) -> Iterator[str]:
+    """Yield what to do instead of a text that nobody would read."""
+    yield f"{count(len(found.groups), 'group')} of different connections: too many for a table\n\n"
+    yield "hint: ask for a part with --focus or --only-namespace, or for every pair with -o csv or -o json\n\n"
+    unknown = f"{len(found.unknown):,} unknown"
+    yield _lines([f"{count(len(found.endpoints), 'endpoint')}, {unknown}", *footer(loaded, style)], last=True)
 
 
 class _Table:

@@ -38,8 +38,10 @@ def permits(world: World, direction: Direction, flow: Flow) -> Outcome | None:
     assert pod is not None, "only a pod is a subject of policies (NP-1)"
     isolating = policies_isolating(world, direction, pod)
     unclear = [item for item in world.cluster.opaque if item.additive and may_concern(world, item, direction, pod)]
-    if not isolating and not unclear:
-        return None
+    if not isolating:
+        supposed = _left_to_the_unclear(world, direction, isolating, unclear)
+        # Who is exempt from isolation matters only where something isolates; else the baseline tier is next (ADM-3).
+        return supposed if supposed is None or supposed.allowed else exemption(world, direction) or supposed
     return (
         exemption(world, direction)
         or _allowed_by_a_rule(world, direction, flow, isolating)

@@ -154,3 +154,10 @@ def test_an_item_is_never_broken():
 
 def test_prose_keeps_its_first_indent():
     assert prose("  one two three", indent=4, width=9) == ["  one two", "    three"]
+
+
+def test_a_list_of_too_many_different_connections_says_what_to_ask_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netcheck.report.connection_table.MOST_GROUPS", -1)
+    text = table(listing([workload("a", "web")], []))
+    assert "too many for a table" in text
+    assert "--focus" in text
