@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from netcheck.engines.smt import FoundEnd, FoundFlow, separating_flow
@@ -14,7 +15,7 @@ from netcheck.errors import SolverLimit
 from netcheck.lint.finding import Related
 from netcheck.lint.snapshot import Snapshot, example_labels
 from netcheck.logic.ir import Kind
-from netcheck.model.admin import AdminAction, AdminNodes, AdminPeer, AdminPods, AdminPolicy, AdminRule
+from netcheck.model.admin import AdminAction, AdminNodes, AdminPeer, AdminPods, AdminPolicy, AdminPort, AdminRule
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import AddressEnd, Decider, End, Flow, PodEnd, Tier, Verdict
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, ContainerPort, Namespace, Pod, WorkloadId
@@ -107,6 +108,63 @@ def contradicts_itself(peer: AdminPeer) -> bool:
 def is_dead(read: AdminRead) -> bool:
     """Return whether the rule matches nothing in any cluster, for its selectors contradict themselves."""
     return contradicts_itself(read.policy.subject) or all(map(contradicts_itself, read.rule.peers))
+
+
+# ---- what rules have in common -------------------------------------------------------------------------------------
+
+
+def may_meet(one: AdminRead, other: AdminRead) -> bool:
+    """Return whether some flow may match both rules, which have one direction; False only where that is certain."""
+    return (
+        _ports_meet(one.rule.ports, other.rule.ports)
+        and pods_meet(one.policy.subject, other.policy.subject)
+        and any(_peers_meet(mine, theirs) for mine in one.rule.peers for theirs in other.rule.peers)
+    )
+
+
+@lru_cache(maxsize=65536)
+def pods_meet(one: AdminPods, other: AdminPods) -> bool:
+    """Return whether a pod that could exist matches both subjects or peers."""
+    spaces = _both(one.namespace_selector, other.namespace_selector)
+    pods = _both(one.pod_selector or LabelSelector(), other.pod_selector or LabelSelector())
+    return example_labels(spaces) is not None and example_labels(pods) is not None
+
+
+def _both(one: LabelSelector, other: LabelSelector) -> LabelSelector:
+    return LabelSelector.of(expressions=(*one.requirements, *other.requirements))
+
+
+def _peers_meet(one: AdminPeer, other: AdminPeer) -> bool:
+    return not (isinstance(one, AdminPods) and isinstance(other, AdminPods)) or pods_meet(one, other)
+
+
+def _ports_meet(one: Sequence[AdminPort], other: Sequence[AdminPort]) -> bool:
+    return not one or not other or any(_items_meet(mine, theirs) for mine in one for theirs in other)
+
+
+def _items_meet(one: AdminPort, other: AdminPort) -> bool:
+    if one.name or other.name:
+        return True
+    return one.protocol == other.protocol and one.first <= other.last and other.first <= one.last
+
+
+def matches_example(read: AdminRead, other: AdminRead) -> bool:
+    """Return whether `other` matches, as far as pods tell, the plainest pods that each peer of `read` describes.
+
+    Where the earlier rules leave such an example out, they do not shadow the rule.
+    """
+    subject = _matches_example(other.policy.subject, read.policy.subject)
+    return subject and any(
+        not (isinstance(mine, AdminPods) and isinstance(theirs, AdminPods)) or _matches_example(theirs, mine)
+        for mine in read.rule.peers
+        for theirs in other.rule.peers
+    )
+
+
+def _matches_example(wanted: AdminPods, described: AdminPods) -> bool:
+    spaces = example_labels(described.namespace_selector) or {}
+    pods = example_labels(described.pod_selector or LabelSelector()) or {}
+    return wanted.namespace_selector.matches(spaces) and (wanted.pod_selector or LabelSelector()).matches(pods)
 
 
 # ---- Z3 ------------------------------------------------------------------------------------------------------------

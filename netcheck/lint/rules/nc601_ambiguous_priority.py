@@ -16,15 +16,16 @@ from dataclasses import replace
 from itertools import combinations, islice
 
 from netcheck.errors import SolverLimit
-from netcheck.lint.admin import BANP, are_enforced, are_used, differ, precedence, tells_apart
+from netcheck.lint.admin import BANP, are_enforced, are_used, differ, pods_meet, precedence, tells_apart
 from netcheck.lint.finding import Finding, Related
 from netcheck.lint.rule import Rule, Snapshot
 from netcheck.model.admin import AdminPolicy
 from netcheck.model.cluster import Cluster
+from netcheck.model.policy import Direction
 from netcheck.model.profile import Switch
 from netcheck.queries.migrate import flow_text
 
-MOST_PAIRS = 200
+MOST_PAIRS = 100
 MOST_POLICIES = 100
 """With more NetworkPolicies than this the orders are compared without them."""
 
@@ -86,8 +87,18 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
 def _tied(snapshot: Snapshot) -> Iterator[tuple[AdminPolicy, AdminPolicy]]:
     for one, other in combinations(snapshot.cluster.admin, 2):
         same = (one.tier, one.priority) == (other.tier, other.priority)
-        if same and BANP not in (one.kind, other.kind):
+        if same and BANP not in (one.kind, other.kind) and _may_clash(one, other):
             yield one, other
+
+
+def _may_clash(one: AdminPolicy, other: AdminPolicy) -> bool:
+    """Return whether some pod may be under both, with rules of one direction that do not all do the same."""
+    return pods_meet(one.subject, other.subject) and any(
+        one.rules(direction)
+        and other.rules(direction)
+        and len({rule.action for rule in (*one.rules(direction), *other.rules(direction))}) > 1
+        for direction in Direction
+    )
 
 
 def _difference(cluster: Cluster, first: AdminPolicy, second: AdminPolicy) -> Finding | None:

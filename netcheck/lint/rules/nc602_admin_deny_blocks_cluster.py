@@ -93,6 +93,9 @@ spec:
 ---
 {apiVersion: v1, kind: Namespace, metadata: {name: kube-system}}
 """
+MOST_FLOWS = 2000
+"""So many flows are decided in all."""
+
 _EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 _Asked = tuple[Cluster, Flow]
 
@@ -102,13 +105,14 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
     if not are_enforced(snapshot):
         return
     dns = _Servers(snapshot)
+    budget = iter(range(MOST_FLOWS))
     for read in denying(snapshot):
         message = "denies what pods send to pods too, for `networks` matches every address"
         hint = "before it, pass what goes to pods: `- {action: Pass, to: [{namespaces: {}}]}`"
-        found = _first(read, _between_pods(snapshot, read))
+        found = _first(read, _between_pods(snapshot, read), budget)
         if found is None:
             message, hint = "denies queries to the cluster's DNS", "before it, pass UDP and TCP port 53 to kube-system"
-            found = _first(read, _queries(snapshot, dns, read))
+            found = _first(read, _queries(snapshot, dns, read), budget)
         if found is not None:
             yield _finding(read, message, _witness(snapshot, found), hint)
 
@@ -131,9 +135,9 @@ def _is_everyone(pods: AdminPods) -> bool:
     return not pods.namespace_selector.requirements and not (pods.pod_selector and pods.pod_selector.requirements)
 
 
-def _first(read: AdminRead, asked: Iterator[_Asked]) -> Flow | None:
-    """Return the first of the flows that the rule certainly denies."""
-    for cluster, flow in asked:
+def _first(read: AdminRead, asked: Iterator[_Asked], budget: Iterator[int]) -> Flow | None:
+    """Return the first of the flows that the rule certainly denies, while the budget lasts."""
+    for _, (cluster, flow) in zip(budget, asked, strict=False):
         if any(map(read.is_decider, deciders(cluster, flow))):
             return flow
     return None
@@ -186,6 +190,13 @@ def _first_port(read: AdminRead) -> tuple[Protocol, int]:
     return Protocol.TCP, 80
 
 
+def _speaks_of(read: AdminRead, protocol: Protocol, port: int) -> bool:
+    """Return whether the ports of a rule may hold one; a name may stand for any."""
+    return not read.rule.ports or any(
+        item.name or (item.protocol == protocol.value and item.first <= port <= item.last) for item in read.rule.ports
+    )
+
+
 class _Servers:
     """The DNS pods with their ports: the loaded ones, or one that is thought of."""
 
@@ -213,7 +224,7 @@ def _queries(snapshot: Snapshot, dns: _Servers, read: AdminRead) -> Iterator[_As
     for clients in wanted:
         for cluster, source in _chosen(snapshot, dns.cluster, clients):
             for server, protocol, port in dns.found:
-                if source.namespace != SYSTEM:
+                if source.namespace != SYSTEM and _speaks_of(read, protocol, port):
                     yield (
                         cluster,
                         Flow(source=PodEnd(source), destination=PodEnd(server), protocol=protocol, port=port),

@@ -20,6 +20,8 @@ from netcheck.lint.admin import (
     are_enforced,
     are_used,
     is_dead,
+    matches_example,
+    may_meet,
     never_decides,
     precedence,
 )
@@ -72,17 +74,22 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
 
 def _shadowed(snapshot: Snapshot, reads: Sequence[AdminRead]) -> Iterator[Finding]:
     for read in reads:
-        before = [other for other in reads if _is_before(other, read)]
-        if before and len(before) <= MOST_BEFORE and never_decides(snapshot.cluster, read, before):
-            needed = _needed(snapshot, read, before)
-            yield RULE.finding(
-                f"{read.path} never decides: {listed(_name(other, read) for other in needed)} "
-                f"{'matches' if len(needed) == 1 else 'match'} before it all that it matches",
-                about=read.policy.label,
-                place=read.rule.place,
-                related=tuple(other.related("matches first") for other in needed[:MOST_NAMED]),
-                hint="move it up, or delete it: nothing changes",
-            )
+        before = [other for other in reads if _is_before(other, read) and may_meet(read, other)]
+        if len(before) > MOST_BEFORE or not any(matches_example(read, other) for other in before):
+            continue
+        if never_decides(snapshot.cluster, read, before):
+            yield _finding(read, _needed(snapshot, read, before))
+
+
+def _finding(read: AdminRead, needed: Sequence[AdminRead]) -> Finding:
+    word = "matches" if len(needed) == 1 else "match"
+    return RULE.finding(
+        f"{read.path} never decides: {listed(_name(other, read) for other in needed)} {word} before it all that it matches",
+        about=read.policy.label,
+        place=read.rule.place,
+        related=tuple(other.related("matches first") for other in needed[:MOST_NAMED]),
+        hint="move it up, or delete it: nothing changes",
+    )
 
 
 def _is_before(other: AdminRead, read: AdminRead) -> bool:
