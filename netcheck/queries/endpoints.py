@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -45,12 +46,13 @@ def locate(universe: Universe, resolution: Resolution) -> tuple[Located, ...]:
 
 def _pods(universe: Universe) -> Iterable[Located]:
     cluster = universe.cluster
+    names = Counter((pod.namespace, pod.name) for pod in cluster.pods)
     for number in range(universe.pod_count):
         for member in universe.elements[number].members:
             pod = cluster.pods[member]
             yield Located(
                 endpoint=Endpoint(
-                    id=f"{pod.namespace}/{pod.name}[Pod]",
+                    id=f"{pod.namespace}/{pod.name}[Pod]{_apart(pod, names[pod.namespace, pod.name])}",
                     type=EndpointType.WORKLOAD,
                     namespace=pod.namespace,
                     name=pod.name,
@@ -61,6 +63,11 @@ def _pods(universe: Universe) -> Iterable[Located]:
                 ),
                 elements=(number,),
             )
+
+
+def _apart(pod: Pod, namesakes: int) -> str:
+    """Return what tells the pod of a workload from others of its name: a Deployment and a Pod may both be called web."""
+    return f"{{{pod.workload.kind}}}" if namesakes > 1 and pod.template else ""
 
 
 def _workloads(universe: Universe) -> Iterable[Located]:
