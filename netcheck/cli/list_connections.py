@@ -67,7 +67,7 @@ def list_(inputs: Inputs, *, resolution: str, focus: tuple[str, ...], direction:
         found = explained_list(loaded.cluster, found, Resolution(resolution), focused=narrowed)
     if to_stdout(outputs) != "json":
         screen.show_problems(loaded.problems, verbose=inputs.verbose, quiet=inputs.quiet)
-    write(outputs, {item.format: _pieces(item, inputs, loaded, found, scope) for item in outputs})
+    write(outputs, {item.format: _pieces(item, inputs, loaded, found, scope, explain=explain) for item in outputs})
     return exit_codes.decide(
         negative=False,
         incomplete=bool(found.unknown) or is_lossy(loaded),
@@ -89,7 +89,9 @@ def _check_focus(focus: Sequence[str], found: ConnectionList) -> None:
             raise UsageError(f"--focus: there is no endpoint `{text}`{did_you_mean(text, sorted(names))}")
 
 
-def _pieces(output: Output, inputs: Inputs, loaded: Loaded, found: ConnectionList, scope: Scope) -> Iterable[str]:
+def _pieces(
+    output: Output, inputs: Inputs, loaded: Loaded, found: ConnectionList, scope: Scope, *, explain: bool
+) -> Iterable[str]:
     if output.format == "json":
         return connection_list(loaded, found)
     if output.format == "csv":
@@ -98,10 +100,13 @@ def _pieces(output: Output, inputs: Inputs, loaded: Loaded, found: ConnectionLis
         return connection_markdown(loaded, found, by_source=scope.direction is Direction.EGRESS)
     if output.format == "dot":
         return connection_dot(found)
-    return _table(output, inputs, loaded, found, scope)
+    return _table(output, inputs, loaded, found, scope, explain=explain)
 
 
-def _table(output: Output, inputs: Inputs, loaded: Loaded, found: ConnectionList, scope: Scope) -> Iterator[str]:
+def _table(
+    output: Output, inputs: Inputs, loaded: Loaded, found: ConnectionList, scope: Scope, *, explain: bool
+) -> Iterator[str]:
     whole, style = scope == Scope(), style_of(output, inputs)
     yield from connection_table(loaded, found, style, by_source=scope.direction is Direction.EGRESS, whole=whole)
-    yield from explained_table(found, style)
+    if explain:  # without it no row is walked: they may be millions
+        yield from explained_table(found, style)

@@ -129,7 +129,12 @@ class _Lister:
             yield replace(group, sources=rest, destinations=targets)
 
     def _positions(self, elements: int) -> tuple[int, ...]:
-        return tuple(sorted(p for element in indexes(elements & self._shown) for p in self._of_element[element]))
+        of_element = self._of_element
+        found: list[int] = []
+        for element in indexes(elements & self._shown):
+            found += of_element[element]
+        found.sort()
+        return tuple(found)
 
     # ---- rows --------------------------------------------------------------------------------------------------
 
