@@ -519,14 +519,72 @@ def write_yaml(folder: Path, plan: Plan, *, one_file_each: bool = False) -> None
             path.write_text(yaml.dump(document, Dumper=_Dumper, sort_keys=False), encoding="utf-8")
 
 
+# ---------------------------------------------------------------------------------------------------- admin policies
+
+
+RULES_A_POLICY = 10
+
+
+def _namespaces(rng: random.Random) -> Json:
+    key, values = rng.choice((("env", list(ENVIRONMENTS)), ("team", [f"team-{number}" for number in range(20)])))
+    return {"matchLabels": {key: rng.choice(values)}}
+
+
+def _admin_rule(rng: random.Random, side: str, number: int) -> Json:
+    """Return a rule of a cluster-wide policy: half deny or pass, a third name ports, some egress peers are networks."""
+    peer: Json = {"namespaces": _namespaces(rng)}
+    if side == "to" and rng.random() < 0.3:
+        peer = {"networks": [rng.choice(("10.0.0.0/8", "192.168.0.0/16", "203.0.113.0/24", "0.0.0.0/0"))]}
+    elif rng.random() < 0.4:
+        peer = {"pods": {"namespaceSelector": _namespaces(rng), "podSelector": {"matchLabels": {"tier": "backend"}}}}
+    rule: Json = {"name": f"rule-{number}", "action": rng.choice(("Accept", "Deny", "Pass", "Pass")), side: [peer]}
+    if rng.random() < 0.35:
+        rule["protocols"] = [{"tcp": {"destinationPort": {"number": rng.choice((80, 443, 5432, 8080, 9090))}}}]
+    return rule
+
+
+def admin_policies(rng: random.Random, rules: int) -> list[Json]:
+    """Return ClusterNetworkPolicies of both tiers with `rules` rules in all, each policy with its own priority."""
+    found = []
+    for number in range(0, rules, RULES_A_POLICY):
+        count = min(RULES_A_POLICY, rules - number)
+        inward = count // 2
+        spec: Json = {
+            "tier": "Baseline" if rng.random() < 0.2 else "Admin",
+            "priority": number,
+            "subject": {"namespaces": _namespaces(rng)},
+            "ingress": [_admin_rule(rng, "from", index) for index in range(inward)],
+            "egress": [_admin_rule(rng, "to", index) for index in range(count - inward)],
+        }
+        found.append(
+            {
+                "apiVersion": "policy.networking.k8s.io/v1alpha2",
+                "kind": "ClusterNetworkPolicy",
+                "metadata": {"name": f"admin-{number}"},
+                "spec": {key: value for key, value in spec.items() if value != []},
+            }
+        )
+    return found
+
+
 # ----------------------------------------------------------------------------------------------------- command line
 
 
-def generate(folder: Path, *, pods: int, policies: int, form: str, shape: str = "realistic", seed: int = 0) -> None:
+def generate(
+    folder: Path,
+    *,
+    pods: int,
+    policies: int,
+    form: str,
+    shape: str = "realistic",
+    seed: int = 0,
+    admin_rules: int = 0,
+) -> None:
     """Write one cluster into `folder`, which is made if it is missing. `form`: json, yaml, or files (one an object)."""
     rng = random.Random(seed)
     bare = plan(rng, pods)
-    made = Plan(namespaces=bare.namespaces, workloads=bare.workloads, policies=SHAPES[shape](rng, bare, policies))
+    written = [*SHAPES[shape](rng, bare, policies), *admin_policies(rng, admin_rules)]
+    made = Plan(namespaces=bare.namespaces, workloads=bare.workloads, policies=written)
     folder.mkdir(parents=True, exist_ok=True)
     if form == "json":
         write_json(folder, made)
@@ -543,14 +601,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--form", choices=("json", "yaml", "files"), default="json")
     parser.add_argument("--shape", choices=sorted(SHAPES), default="realistic")
-    parser.add_argument(
-        "--admin-rules", type=int, default=0, help="reserved: cluster-wide policies are not written yet"
-    )
+    parser.add_argument("--admin-rules", type=int, default=0, help="rules of ClusterNetworkPolicies, in all")
     given = parser.parse_args(arguments)
-    if given.admin_rules:
-        parser.error("--admin-rules is reserved: cluster-wide policies are not written yet")
     generate(
-        given.folder, pods=given.pods, policies=given.policies, form=given.form, shape=given.shape, seed=given.seed
+        given.folder,
+        pods=given.pods,
+        policies=given.policies,
+        form=given.form,
+        shape=given.shape,
+        seed=given.seed,
+        admin_rules=given.admin_rules,
     )
 
 

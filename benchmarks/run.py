@@ -175,14 +175,14 @@ def prepare(data: Data, home: Path) -> Path:
 # ---------------------------------------------------------------------------------------------------------- cases
 
 
-def _data(pods: int, policies: int, form: str, shape: str = "realistic") -> Data:
-    name = f"{shape}-{pods}-{policies}-{form}"
+def _data(pods: int, policies: int, form: str, shape: str = "realistic", admin: int = 0) -> Data:
+    name = f"{shape}-{pods}-{policies}-{form}" + (f"-{admin}" if admin else "")
     options = ("--pods", str(pods), "--policies", str(policies), "--form", form, "--shape", shape)
-    return Data(name=name, options=options)
+    return Data(name=name, options=(*options, "--admin-rules", str(admin)))
 
 
 def policies_for(pods: int) -> int:
-    """Return the number of policies that ENGINE.md pairs with a number of pods."""
+    """Return the number of policies that goes with a number of pods."""
     return 10_000 if pods >= 150_000 else max(10, pods // 10)
 
 
@@ -232,6 +232,13 @@ def netcheck_cases(netcheck: tuple[str, ...], sizes: Sequence[int], home: Path) 
                     good=ANSWERED,
                 )
     if max(sizes, default=0) >= 10_000:
+        tiers = _data(10_000, 1_000, "json", admin=200)
+        yield Case(
+            name="list 10,000/1,000 and 200 admin rules JSON",
+            command=(*netcheck, "list", str(home / tiers.name), *table),
+            data=tiers,
+            limit_s=300,
+        )
         hard = _data(10_000, 6_000, "json", "adversarial")
         yield Case(
             name="list 10,000/6,000 adversarial",
