@@ -81,6 +81,14 @@ class OneService:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Domain:
+    """A domain name outside the cluster."""
+
+    text: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
     """A pod or workload that was refused, so nothing is known of it."""
 
@@ -88,7 +96,7 @@ class Lost:
     endpoint: LostEndpoint
 
 
-AnEnd = Pods | OneNode | TheOwnNode | Addresses | PodsThatCouldExist | OneService | Lost
+AnEnd = Pods | OneNode | TheOwnNode | Addresses | PodsThatCouldExist | OneService | Domain | Lost
 
 
 def parse_end(cluster: Cluster, text: str, default_namespace: str) -> AnEnd:
@@ -108,9 +116,19 @@ def parse_end(cluster: Cluster, text: str, default_namespace: str) -> AnEnd:
     if text == "any-pod" or text.startswith("any-pod:"):
         return _could_exist(text, text.partition(":")[2], default_namespace)
     scheme, colon, rest = text.partition(":")
+    if colon and scheme == "domain":
+        return _domain(text, rest)
     if colon and scheme in ("pod", "svc", "service", "node", "ingress", "gateway"):
         return _with_scheme(cluster, text, scheme, rest, default_namespace)
     return _address(cluster, text) or _by_labels(cluster, text) or _named(cluster, text, default_namespace)
+
+
+def _domain(text: str, name: str) -> Domain:
+    if not re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)+\.?", name):
+        raise UsageError(
+            f"`{text}`: `{name}` is no domain name\n  hint: write it in full, like `domain:api.example.com`"
+        )
+    return Domain(text=text, name=name)
 
 
 def _with_scheme(cluster: Cluster, text: str, scheme: str, rest: str, default_namespace: str) -> AnEnd:

@@ -19,9 +19,11 @@ from netcheck.model.objects import Pod, ServiceType
 from netcheck.model.policy import Direction
 from netcheck.model.profile import Switch
 from netcheck.queries.connections import differing_switches
+from netcheck.queries.domains import reason, resolved
 from netcheck.queries.ends import (
     Addresses,
     AnEnd,
+    Domain,
     Lost,
     OneNode,
     OneService,
@@ -192,6 +194,9 @@ class _Question:
         """Yield the answer for every pair of ends."""
         free = [end for end in (self._source, self._destination) if _is_free(end)]
         known_sources, known_destinations = list(self._known(self._source)), list(self._known(self._destination))
+        if isinstance(self._destination, Domain):
+            yield from self._to_domain(self._destination, known_sources)
+            return
         if free:
             sources: list[_Known | None] = [None] if _is_free(self._source) else [*known_sources]
             destinations: list[_Known | None] = [None] if _is_free(self._destination) else [*known_destinations]
@@ -221,6 +226,11 @@ class _Question:
                 yield _Known(text=text, end=AddressEnd(single))
             case OneService():
                 yield from self._backends(end)
+            case Domain():
+                if end is self._source:
+                    raise UsageError(
+                        f"`{end.text}`: a name is a destination only\n  hint: name its address as the source"
+                    )
             case PodsThatCouldExist() | Lost():
                 return
 
@@ -391,6 +401,39 @@ class _Question:
             asked=ConnectionSet.none(),
             reasons=reasons,
         )
+
+    # ---- domain names ------------------------------------------------------------------------------------------
+
+    def _to_domain(self, domain: Domain, sources: list[_Known]) -> Iterator[PairResult]:
+        """ADM-17: a flow to a name is one to an address that nobody knows here."""
+        if self._asked.icmp or _is_free(self._source):
+            raise UsageError(f"`{domain.text}`: a question about a name needs known pods and TCP, UDP or SCTP")
+        for source in sources:
+            if source.pod is None:
+                raise UsageError(f"`{source.text}` is no pod\n  hint: policies speak of pods, so one end must be one")
+            yield self._pair_to_domain(domain, source, source.pod)
+
+    def _pair_to_domain(self, domain: Domain, source: _Known, pod: int) -> PairResult:
+        asked = self._free_connections()
+        found = resolved(self._cluster, pod, domain.name)
+        allowed, unknown = found.engine.connections(found.allowed), found.engine.connections(found.unknown)
+        verdict = _verdict(allowed & asked, unknown & asked)
+        result = PairResult(
+            source=source.text,
+            destination=domain.text,
+            verdict=verdict,
+            allowed=allowed,
+            unknown=unknown,
+            asked=asked,
+            proved_for=f"every address that {domain.name} could resolve to",
+        )
+        if verdict is Verdict.UNKNOWN:
+            return replace(result, reasons=(reason(domain.name),), proved_for="")
+        protocol, port = readable_port((allowed & asked) or asked, AddressEnd(found.address))
+        flow = Flow(source=source.end, destination=AddressEnd(found.address), protocol=protocol, port=port)
+        decision = replayed(found.cluster, flow, verdict)
+        witness = FlowText(source=source.text, destination=domain.name, protocol=protocol, port=port)
+        return replace(result, witness=witness, decided_by=_deciding(decision.deciders, verdict))
 
     # ---- free ends ---------------------------------------------------------------------------------------------
 
