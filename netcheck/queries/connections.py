@@ -10,9 +10,10 @@ from netcheck.engines.rectangles import Rectangle
 from netcheck.engines.sets import SetEngine
 from netcheck.logic.atoms import indexes
 from netcheck.logic.classes import mask_of
+from netcheck.model.admin import AdminNetworks, AdminPeer
 from netcheck.model.cluster import Cluster
-from netcheck.model.flow import Reason
-from netcheck.model.policy import Direction
+from netcheck.model.flow import Reason, Tier
+from netcheck.model.policy import Direction, IPBlockPeer, Peer
 from netcheck.model.profile import PROFILES, SWITCH_FIELDS, Switch
 from netcheck.queries.endpoints import Resolution, locate
 from netcheck.queries.entries import WayIn, ways_in
@@ -286,6 +287,15 @@ def _is_named(endpoint: Endpoint, text: str) -> bool:
     return text in (endpoint.id, f"{endpoint.namespace}/{endpoint.name}", endpoint.name)
 
 
+def _peers(cluster: Cluster) -> Iterator[Peer | AdminPeer]:
+    for policy in cluster.policies:
+        for rule in (*policy.ingress, *policy.egress):
+            yield from rule.peers
+    for admin in cluster.admin:
+        for admin_rule in (*admin.ingress, *admin.egress):
+            yield from admin_rule.peers
+
+
 def differing_switches(cluster: Cluster) -> list[tuple[str, Cluster]]:
     """Return (switch, the cluster with its other value) for each switch that some other profile has otherwise.
 
@@ -293,19 +303,16 @@ def differing_switches(cluster: Cluster) -> list[tuple[str, Cluster]]:
     nothing changes every denial, which is a statement of its own (CNI-1).
     """
     profile = cluster.profile
-    blocks = any(
-        hasattr(peer, "cidr")
-        for policy in cluster.policies
-        for rule in (*policy.ingress, *policy.egress)
-        for peer in rule.peers
-    )
+    blocks = any(isinstance(peer, (IPBlockPeer, AdminNetworks)) for peer in _peers(cluster))
     host_network = any(pod.host_network for pod in cluster.pods)
     egress = any(Direction.EGRESS in policy.types for policy in cluster.policies)
+    baseline = any(policy.tier is Tier.BASELINE for policy in cluster.admin)
     felt = {
         "cidr_matches_pods": blocks,
         "cidr_matches_nodes": blocks and (host_network or bool(cluster.nodes)),
         "host_net_peer": host_network and bool(cluster.policies),
         "own_node_egress": egress,
+        "baseline_skipped_by_any_np": baseline and bool(cluster.policies),
     }
     found = []
     for name, field in SWITCH_FIELDS.items():
