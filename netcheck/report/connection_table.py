@@ -8,7 +8,7 @@ from netcheck.model.cluster import Loaded
 from netcheck.model.flow import Reason
 from netcheck.queries.results import ConnectionList, Row
 from netcheck.report.folding import Entry, Section, bit_set, fold
-from netcheck.report.layout import Style, count, folded, footer, ports_text, prose, wrapped
+from netcheck.report.layout import MOST_NAMES, Style, count, folded, folded_of, footer, ports_text, prose, wrapped
 from netcheck.report.naming import Names
 from netcheck.report.paint import Role
 
@@ -87,7 +87,8 @@ class _Table:
 
     def _entry(self, entry: Entry, ports: str, column: int, alone: int) -> Iterator[str]:
         word = "to" if self._by_source else "from"
-        others = folded(self._names.together(entry.mask, besides=alone), self._style)
+        most = None if self._style.verbose else MOST_NAMES
+        others = folded_of(*self._names.some(entry.mask, besides=alone, most=most), self._style)
         indent = 2 + column + 2 + len(word) + 1
         first = f"  {ports:{column}}  {word} "
         if len(ports) > column:

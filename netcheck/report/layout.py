@@ -63,9 +63,14 @@ def wrapped(items: Sequence[str], *, first: str, indent: int, width: int) -> lis
 
 def folded(items: Sequence[str], style: Style) -> list[str]:
     """Return `items`, or the first of them and how many more there are."""
-    if style.verbose or len(items) <= MOST_NAMES:
-        return list(items)
-    return [*items[: MOST_NAMES - 1], f"and {len(items) - MOST_NAMES + 1:,} more (-v lists them)"]
+    return folded_of(items, len(items), style)
+
+
+def folded_of(first: Sequence[str], total: int, style: Style) -> list[str]:
+    """Return the `first` of `total` items, and how many more there are if these are too many to list."""
+    if style.verbose or total <= MOST_NAMES:
+        return list(first)
+    return [*first[: MOST_NAMES - 1], f"and {total - MOST_NAMES + 1:,} more (-v lists them)"]
 
 
 def prose(text: str, *, indent: int, width: int) -> list[str]:

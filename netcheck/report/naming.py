@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain, islice
 
 from netcheck.queries.results import Endpoint, EndpointType
 from netcheck.report.folding import positions
@@ -26,7 +27,7 @@ class Names:
                 self._of_namespace[item.namespace] = self._of_namespace.get(item.namespace, 0) | 1 << position
         self._namespaces = sorted(self._of_namespace.items())
         self._names: dict[int, str] = {}
-        self._memo: dict[tuple[int, int], list[str]] = {}
+        self._memo: dict[tuple[int, int, int | None], tuple[list[str], int]] = {}
 
     def one(self, position: int) -> str:
         """Return the name of one endpoint."""
@@ -61,20 +62,28 @@ class Names:
 
         `besides` are ends that need not be in the set for it to be called whole.
         """
-        key = (given, besides)
+        return self.some(given, besides=besides, most=None)[0]
+
+    def some(self, given: int, *, besides: int = 0, most: int | None) -> tuple[list[str], int]:
+        """Return the first `most` names of `together` (None: all) and how many there are: wide sets are not spelt out."""
+        key = (given, besides, most)
         found = self._memo.get(key)
         if found is None:
-            found = self._memo[key] = self._name(given, besides)
+            found = self._memo[key] = self._name(given, besides, most)
         return found
 
-    def _name(self, given: int, besides: int) -> list[str]:
+    def _name(self, given: int, besides: int, most: int | None) -> tuple[list[str], int]:
         others = list(positions(given & ~self._workloads))
         held = IPSet.none()
         for position in others:
             held = held | (self._endpoints[position].addresses or IPSet.none())
         names = [addresses_name(held)] if held else []
-        names += self._workload_names(given & self._workloads, besides)
-        return names + [self.one(p) for p in others if self._endpoints[p].type is not EndpointType.IP]
+        whole, rest = self._workload_names(given & self._workloads, besides)
+        nodes = [p for p in others if self._endpoints[p].type is not EndpointType.IP]
+        names += whole
+        total = len(names) + rest.bit_count() + len(nodes)
+        names += [self.one(position) for position in islice(chain(positions(rest), nodes), most)]
+        return (names if most is None else names[:most]), total
 
     def _near(self, given: int) -> list[tuple[str, int]]:
         """Return the namespaces that can hold something of a set: of a small one just those that do."""
@@ -83,9 +92,10 @@ class Names:
         found = {self._endpoints[position].namespace for position in positions(given)}
         return [(name, self._of_namespace[name]) for name in sorted(found)]
 
-    def _workload_names(self, given: int, besides: int) -> list[str]:
+    def _workload_names(self, given: int, besides: int) -> tuple[list[str], int]:
+        """Return the names of what is whole, and the positions that are left."""
         if given & (given - 1) and not self._workloads & ~(given | besides):
-            return ["all workloads" if not self._workloads & ~given else "all other workloads"]
+            return ["all workloads" if not self._workloads & ~given else "all other workloads"], 0
         names = []
         rest = given
         for namespace, members in self._near(given):
@@ -93,7 +103,7 @@ class Names:
             if inside & (inside - 1) and not members & ~(given | besides):
                 names.append(f"all of {namespace}" if not members & ~given else f"all others of {namespace}")
                 rest &= ~members
-        return names + [self.one(position) for position in positions(rest)]
+        return names, rest
 
 
 def addresses_name(held: IPSet) -> str:
