@@ -100,7 +100,8 @@ class _Table:
         """Yield the ends that have no connection at all, which their absence would not say."""
         present = {end for section in self._sections for end in section.ends}
         open_ends = {row.source if self._by_source else row.destination for row in self._found.unknown}
-        missing = [end for end in range(len(self._found.endpoints)) if end not in present | open_ends]
+        named = present | open_ends
+        missing = [end for end in range(len(self._found.endpoints)) if end not in named]
         names = self._names.together(bit_set(missing))
         if names:
             nothing = "nothing else" if self._own_node is not None else "nothing"

@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import chain, islice
 
 from netcheck.queries.results import Endpoint, EndpointType
-from netcheck.report.folding import positions
+from netcheck.report.folding import bit_set, positions
 from netcheck.report.layout import count
 from netcheck.values.addresses import IPSet, describe
 
@@ -25,6 +25,8 @@ class Names:
             if item.type is EndpointType.WORKLOAD:
                 self._workloads |= 1 << position
                 self._of_namespace[item.namespace] = self._of_namespace.get(item.namespace, 0) | 1 << position
+        self._outside = bit_set(n for n, item in enumerate(endpoints) if item.type is EndpointType.IP)
+        self._held: dict[int, str] = {}
         self._namespaces = sorted(self._of_namespace.items())
         self._names: dict[int, str] = {}
         self._memo: dict[tuple[int, int, int | None], tuple[list[str], int]] = {}
@@ -74,16 +76,25 @@ class Names:
 
     def _name(self, given: int, besides: int, most: int | None) -> tuple[list[str], int]:
         others = list(positions(given & ~self._workloads))
-        held = IPSet.none()
-        for position in others:
-            held = held | (self._endpoints[position].addresses or IPSet.none())
-        names = [addresses_name(held)] if held else []
+        names = self._addresses(given & self._outside)
         whole, rest = self._workload_names(given & self._workloads, besides)
         nodes = [p for p in others if self._endpoints[p].type is not EndpointType.IP]
         names += whole
         total = len(names) + rest.bit_count() + len(nodes)
         names += [self.one(position) for position in islice(chain(positions(rest), nodes), most)]
         return (names if most is None else names[:most]), total
+
+    def _addresses(self, given: int) -> list[str]:
+        """Return the one name of a set of `ip` endpoints, if it holds any."""
+        if not given:
+            return []
+        found = self._held.get(given)
+        if found is None:
+            held = IPSet.none()
+            for position in positions(given):
+                held = held | (self._endpoints[position].addresses or IPSet.none())
+            found = self._held[given] = addresses_name(held)
+        return [found]
 
     def _near(self, given: int) -> list[tuple[str, int]]:
         """Return the namespaces that can hold something of a set: of a small one just those that do."""
