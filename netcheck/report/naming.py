@@ -20,14 +20,14 @@ class Names:
         self._endpoints = endpoints
         self._uses = Counter((item.namespace, item.name) for item in endpoints if item.type is EndpointType.WORKLOAD)
         self._workloads = 0
-        self._of_namespace: dict[str, int] = {}
+        runs: dict[str, tuple[int, int]] = {}
         for position, item in enumerate(endpoints):
             if item.type is EndpointType.WORKLOAD:
                 self._workloads |= 1 << position
-                self._of_namespace[item.namespace] = self._of_namespace.get(item.namespace, 0) | 1 << position
+                runs[item.namespace] = (runs.get(item.namespace, (position, 0))[0], position + 1)
+        self._runs = [(namespace, first, end) for namespace, (first, end) in sorted(runs.items())]
         self._outside = bit_set(n for n, item in enumerate(endpoints) if item.type is EndpointType.IP)
         self._held: dict[int, str] = {}
-        self._namespaces = sorted(self._of_namespace.items())
         self._names: dict[int, str] = {}
         self._memo: dict[tuple[int, int, int | None], tuple[list[str], int]] = {}
 
@@ -96,24 +96,28 @@ class Names:
             found = self._held[given] = addresses_name(held)
         return [found]
 
-    def _near(self, given: int) -> list[tuple[str, int]]:
-        """Return the namespaces that can hold something of a set: of a small one just those that do."""
-        if given.bit_count() > len(self._namespaces):
-            return self._namespaces
-        found = {self._endpoints[position].namespace for position in positions(given)}
-        return [(name, self._of_namespace[name]) for name in sorted(found)]
-
     def _workload_names(self, given: int, besides: int) -> tuple[list[str], int]:
-        """Return the names of what is whole, and the positions that are left."""
+        """Return the names of what is whole, and the positions that are left.
+
+        Endpoints are sorted by id, so a namespace is a run of positions: counted in the text of the set, not cut out of it.
+        """
         if given & (given - 1) and not self._workloads & ~(given | besides):
             return ["all workloads" if not self._workloads & ~given else "all other workloads"], 0
         names = []
         rest = given
-        for namespace, members in self._near(given):
-            inside = members & given
-            if inside & (inside - 1) and not members & ~(given | besides):
-                names.append(f"all of {namespace}" if not members & ~given else f"all others of {namespace}")
-                rest &= ~members
+        text = bin(given)[:1:-1]
+        for namespace, first, end in self._runs:
+            count = text.count("1", first, end)
+            if count < 2:
+                continue
+            members = ((1 << (end - first)) - 1) << first
+            if count == end - first:
+                names.append(f"all of {namespace}")
+            elif besides & members and not members & ~(given | besides):
+                names.append(f"all others of {namespace}")
+            else:
+                continue
+            rest &= ~members
         return names, rest
 
 
