@@ -6,7 +6,6 @@ that could exist) is answered by Z3: allowed iff some choice of it is, denied if
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -15,9 +14,10 @@ from netcheck.errors import UsageError
 from netcheck.logic.services import Target, ports_asked, selected, targets
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import AddressEnd, Decider, End, Flow, NodeEnd, OwnNodeEnd, PodEnd, Reason, Tier, Verdict
-from netcheck.model.objects import Pod, ServiceType
+from netcheck.model.objects import ServiceType
 from netcheck.model.policy import Direction
 from netcheck.model.profile import Switch
+from netcheck.queries.asked import Asked, numbers_asked, parse_asked, pod_text
 from netcheck.queries.connections import differing_switches
 from netcheck.queries.domains import reason, resolved
 from netcheck.queries.ends import (
@@ -38,26 +38,9 @@ from netcheck.queries.replay import replayed
 from netcheck.queries.results import FlowText, PairResult, QueryResult
 from netcheck.values.addresses import address_number
 from netcheck.values.connections import ConnectionSet
-from netcheck.values.ports import PROTOCOLS, PortSet, Protocol
+from netcheck.values.ports import PortSet, Protocol
 
 DEFAULT_TIMEOUT_MS = 20_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """Which connections a question is about. `port` is kept as text for Services and named ports."""
-
-    port: str | None
-    protocol: Protocol | None
-    icmp: bool = False
-
-    def text(self) -> str:
-        """The question's connections as a user would write them."""
-        if self.icmp:
-            return "ICMP"
-        if self.port is None:
-            return f"any {self.protocol.value} port" if self.protocol else "any port"
-        return f"{self.protocol.value if self.protocol else 'TCP'}/{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +76,7 @@ def query(
         UsageError: an end, a port or a protocol cannot be read, or an end names nothing that is loaded.
 
     """
-    asked = _asked(port, protocol)
+    asked = parse_asked(port, protocol)
     ends = parse_end(cluster, source, default_namespace), parse_end(cluster, destination, default_namespace)
     if isinstance(ends[0], OneService):
         raise UsageError(f"`{source}`: a Service opens no connections\n  hint: name its pods as the source")
@@ -111,16 +94,6 @@ def query(
         pairs=pairs,
         reasons=_distinct([*question.notes, *(reason for pair in pairs for reason in pair.reasons)]),
     )
-
-
-def _asked(port: str | None, protocol: str | None) -> Asked:
-    if protocol is not None and protocol.upper() == "ICMP":
-        if port is not None:
-            raise UsageError("ICMP has no ports\n  hint: leave `--port` out")
-        return Asked(port=None, protocol=None, icmp=True)
-    if protocol is not None and protocol.upper() not in {item.value for item in PROTOCOLS}:
-        raise UsageError(f"unknown protocol `{protocol}`\n  hint: use TCP, UDP, SCTP or ICMP")
-    return Asked(port=port, protocol=Protocol(protocol.upper()) if protocol else None)
 
 
 def _lost(source: str, destination: str, asked: Asked, lost: list[Lost]) -> QueryResult:
@@ -286,7 +259,7 @@ class _Question:
             )
         pod = self._cluster.pods[target.pod]
         return _Known(
-            text=_pod_text(pod),
+            text=pod_text(pod),
             end=PodEnd(pod),
             pod=target.pod,
             number=target.number,
@@ -372,7 +345,7 @@ class _Question:
         protocol = self._asked.protocol
         if self._asked.port is None:
             return ConnectionSet.of({protocol: PortSet.all()}) if protocol else ConnectionSet.all()
-        return ConnectionSet.of(_numbers(self._asked.port, protocol or Protocol.TCP, destination.end))
+        return ConnectionSet.of(numbers_asked(self._asked.port, protocol or Protocol.TCP, destination.end))
 
     def _icmp(self, slice_: _Slice, source: _Known, destination: _Known) -> PairResult:
         """NET-15: the effect of policies on ICMP is not defined, unless neither side has any."""
@@ -469,7 +442,7 @@ class _Question:
         protocol = self._asked.protocol
         if self._asked.port is None:
             return ConnectionSet.of({protocol: PortSet.all()}) if protocol else ConnectionSet.all()
-        return ConnectionSet.of(_numbers(self._asked.port, protocol or Protocol.TCP, None))
+        return ConnectionSet.of(numbers_asked(self._asked.port, protocol or Protocol.TCP, None))
 
 
 class _Slice:
@@ -513,11 +486,7 @@ def _pods(cluster: Cluster, positions: tuple[int, ...]) -> Iterator[_Known]:
         )
         if alike not in seen:
             seen.add(alike)
-            yield _Known(text=_pod_text(pod), end=PodEnd(pod), pod=position)
-
-
-def _pod_text(pod: Pod) -> str:
-    return str(pod.workload) if pod.template else f"{pod.namespace}/{pod.name}[Pod]"
+            yield _Known(text=pod_text(pod), end=PodEnd(pod), pod=position)
 
 
 def _is_free(end: AnEnd) -> bool:
@@ -569,30 +538,6 @@ def _lives_on(one: _Known, other: _Known) -> bool:
 
 def _verdict(allowed: ConnectionSet, unknown: ConnectionSet) -> Verdict:
     return Verdict.ALLOWED if allowed else Verdict.UNKNOWN if unknown else Verdict.DENIED
-
-
-def _numbers(text: str, protocol: Protocol, end: End | None) -> dict[Protocol, PortSet]:
-    """Return the ports that `--port` means at a destination: a number, a range, or the name of a container port.
-
-    Raises:
-        UsageError: it is none of these.
-
-    """
-    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
-    if match:
-        low, high = int(match[1]), int(match[2] or match[1])
-        if not 1 <= low <= high <= 65535:
-            raise UsageError(f"`{text}` is no port\n  hint: ports are 1 to 65535, a range is written 8000-8100")
-        return {protocol: PortSet.of((low, high))}
-    if isinstance(end, PodEnd):
-        found = [port.number for port in end.pod.ports if port.name == text and port.protocol == protocol.value]
-        if found:
-            return {protocol: PortSet.of(*((number, number) for number in found))}
-        names = ", ".join(f"`{port.name}`" for port in end.pod.ports if port.name) or "none"
-        raise UsageError(
-            f"`{_pod_text(end.pod)}` declares no {protocol.value} port named `{text}`\n  hint: its named ports: {names}"
-        )
-    raise UsageError(f"`{text}` is no port number, and only a pod or Service has named ports")
 
 
 def _deciding(deciders: tuple[Decider, ...], verdict: Verdict) -> tuple[Decider, ...]:
