@@ -31,13 +31,14 @@ def namespace(item: Admitted) -> Namespace:
 
 
 def node(item: Admitted) -> Node:
-    """Return a node with its addresses."""
+    """Return a node with its addresses, internal ones first: these are what it is known by in the cluster."""
+    entries = [mapping(entry) for entry in listing(mapping(item.value.get("status")).get("addresses"))]
     found = []
-    for entry in listing(mapping(item.value.get("status")).get("addresses")):
-        part = mapping(entry)
-        address = parse_address(text(part.get("address")))
-        if part.get("type") in _NODE_ADDRESSES and address is not None:
-            found.append(address.text)
+    for kind in _NODE_ADDRESSES:
+        for part in entries:
+            address = parse_address(text(part.get("address")))
+            if part.get("type") == kind and address is not None:
+                found.append(address.text)
     labels = labels_of(mapping(item.value.get("metadata")).get("labels"))
     return Node(name=item.name, labels=labels, addresses=tuple(dict.fromkeys(found)), place=item.place)
 

@@ -92,7 +92,10 @@ class Workload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A node with the addresses of `status.addresses` (InternalIP and ExternalIP) as text."""
+    """A node with the addresses of `status.addresses` as text, InternalIP first.
+
+    As an end of flows it has the first address of each family; the others only tell that an address is this node's.
+    """
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)

@@ -201,13 +201,10 @@ class World:
         return self._completion.settle(Fact(key=key, rule="ADM-17", message=message), (True, False))
 
     def address(self, end: Party, version: int) -> str:
-        """Return the end's address in a family; one of several known ones, or anything in its CIDRs if none is known."""
+        """Return the end's address in a family, or anything in its CIDRs if none is known."""
         known = tuple(text for text in end.addresses if family_of(text) == version)
-        if known:
-            message = f"which of its IPv{version} addresses {end.name} uses is not known"
-            return self._completion.settle(
-                Fact(key=("address", end.role, version), rule="NP-22", message=message), known
-            )
+        if known:  # of a node with several the first, its InternalIP: what it sends from and is known by in the cluster
+            return known[0]
         message = f"the IPv{version} address of {end.name} is not known"
         fact = Fact(key=("address", end.role, version), rule="NP-20", message=message)
         return self._completion.settle(fact, possible_addresses(self.setting, end, version))

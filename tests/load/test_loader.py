@@ -303,3 +303,11 @@ metadata: {name: v}
         "NetworkPolicy",
     ]
     assert not loaded.complete
+
+
+def test_the_internal_addresses_of_a_node_come_first() -> None:
+    loaded = load_text(
+        "apiVersion: v1\nkind: Node\nmetadata: {name: n}\nstatus: {addresses: [{type: ExternalIP, address: 203.0.113.9},"
+        " {type: Hostname, address: n}, {type: InternalIP, address: 192.168.0.1}]}\n"
+    )
+    assert loaded.cluster.nodes[0].addresses == ("192.168.0.1", "203.0.113.9")
