@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from netcheck.model.admin import AdminNetworks, AdminPeer, AdminPods
 from netcheck.model.cluster import Assumption, Cluster
-from netcheck.model.objects import NAMESPACE_NAME_LABEL
+from netcheck.model.objects import NAMESPACE_NAME_LABEL, Node
 from netcheck.model.policy import IPBlockPeer, PodPeer, PolicyRule
 from netcheck.values.labels import LabelSelector
 
@@ -54,6 +54,11 @@ def pod_keys(cluster: Cluster) -> frozenset[str]:
     return frozenset(requirement.key for found in selectors for requirement in found.requirements)
 
 
+def _has_several_of_a_family(node: Node) -> bool:
+    families = [":" in text for text in node.addresses]
+    return len(families) > len(set(families))
+
+
 def assumptions(cluster: Cluster) -> tuple[Assumption, ...]:
     """Return what was assumed about a cluster."""
     return tuple(_assumptions(cluster))
@@ -73,6 +78,10 @@ def _assumptions(cluster: Cluster) -> Iterator[Assumption]:
     unplaced = sum(1 for pod in cluster.pods if not pod.addresses and not pod.host_network)
     if unplaced and _asks_for_addresses(cluster):
         yield _addresses(cluster, unplaced)
+    if _asks_for_addresses(cluster) and any(_has_several_of_a_family(node) for node in cluster.nodes):
+        yield Assumption(
+            message="a node with several addresses in one family is judged by its first InternalIP", rule="NP-22"
+        )
     unknown = _unknown_namespaces(cluster)
     if unknown:
         yield Assumption(

@@ -311,3 +311,15 @@ def test_the_internal_addresses_of_a_node_come_first() -> None:
         " {type: Hostname, address: n}, {type: InternalIP, address: 192.168.0.1}]}\n"
     )
     assert loaded.cluster.nodes[0].addresses == ("192.168.0.1", "203.0.113.9")
+
+
+def test_that_a_node_is_judged_by_its_internal_address_is_said() -> None:
+    node = "apiVersion: v1\nkind: Node\nmetadata: {name: n}\nstatus: {addresses: [{type: InternalIP, address: 10.0.0.1}"
+    policy = (
+        "\n---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p}\n"
+        "spec: {podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}\n"
+    )
+    one = load_text(node + "]}" + policy)
+    two = load_text(node + ", {type: ExternalIP, address: 203.0.113.9}]}" + policy)
+    assert "NP-22" not in {item.rule for item in one.assumptions}
+    assert "NP-22" in {item.rule for item in two.assumptions}
