@@ -7,10 +7,29 @@ from dataclasses import dataclass, field
 
 from netcheck.errors import Place, Problem, Severity
 from netcheck.model.admin import AdminPolicy
-from netcheck.model.objects import EndpointSlice, Namespace, Node, Pod, Service, Workload, WorkloadId
+from netcheck.model.gateway import (
+    BackendTLSPolicy,
+    Gateway,
+    GatewayClass,
+    ListenerSet,
+    Material,
+    ReferenceGrant,
+    Route,
+)
+from netcheck.model.objects import (
+    EndpointSlice,
+    Monitor,
+    Namespace,
+    Node,
+    Pod,
+    Service,
+    Webhook,
+    Workload,
+    WorkloadId,
+)
 from netcheck.model.policy import NetworkPolicy, OpaquePolicy
 from netcheck.model.profile import Addressing, Profile
-from netcheck.model.routes import Entry
+from netcheck.model.routes import Controller, Entry, Ingress, IngressClass, OpenShiftRoute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +60,35 @@ class Cluster:
     services: tuple[Service, ...] = ()
     endpoint_slices: tuple[EndpointSlice, ...] = ()
     entries: tuple[Entry, ...] = ()
+    ingress_classes: tuple[IngressClass, ...] = ()
+    ingresses: tuple[Ingress, ...] = ()
+    openshift_routes: tuple[OpenShiftRoute, ...] = ()
+    gateway_classes: tuple[GatewayClass, ...] = ()
+    gateways: tuple[Gateway, ...] = ()
+    listener_sets: tuple[ListenerSet, ...] = ()
+    routes: tuple[Route, ...] = ()
+    grants: tuple[ReferenceGrant, ...] = ()
+    backend_tls: tuple[BackendTLSPolicy, ...] = ()
+    materials: tuple[Material, ...] = ()
+    controllers: tuple[Controller, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
+    monitors: tuple[Monitor, ...] = ()
     lost: tuple[LostEndpoint, ...] = ()
     profile: Profile = Profile()
     addressing: Addressing = Addressing()
+    cluster_domain: str = "cluster.local"
     whole: bool = False
+
+    def knows_namespace(self, name: str) -> bool:
+        """Return whether the input tells what the namespace holds, so that what it does not hold is not there.
+
+        True iff the input is whole, defines the namespace, or has a Service in it. Routes are judged by it: a backend
+        that such a namespace lacks is absent (GW-24, ING-8), one of another namespace is not known.
+        """
+        defined = self.namespaces.get(name)
+        if self.whole or (defined is not None and defined.place is not None):
+            return True
+        return any(service.namespace == name for service in self.services)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

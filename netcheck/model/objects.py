@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from netcheck.errors import Place
+from netcheck.values.labels import LabelSelector
 
 NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
 """The label that the API server gives every namespace (SEMANTICS NP-15, WL-1)."""
@@ -49,6 +50,25 @@ class WorkloadId:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PodDNS:
+    """How a pod resolves names, where its manifest says so (SEMANTICS DNS-7, DNS-8, SVC-36).
+
+    Attributes:
+        policy: `spec.dnsPolicy`.
+        nameservers, searches: of `spec.dnsConfig`.
+        ndots: of `spec.dnsConfig.options`, or None.
+        hostname, subdomain: of the spec; with the Service `subdomain` they name the pod.
+    """
+
+    policy: str = "ClusterFirst"
+    nameservers: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    ndots: int | None = None
+    hostname: str = ""
+    subdomain: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
     """A pod, or the pod template of a workload that has no Pod objects (SEMANTICS WL-6).
 
@@ -61,6 +81,8 @@ class Pod:
         ports: of regular containers and of restartable init containers (SVC-7, NP-26).
         replicas: how many pods this stands for: 1 for a Pod object, `spec.replicas` for a template.
         ready: whether it can be a ready endpoint of a Service (templates are: NET-10).
+        dns: None iff the manifest says nothing: ClusterFirst, no hostname.
+        scrape: the ports that `prometheus.io/` annotations offer; None without them, empty: every declared port.
     """
 
     namespace: str
@@ -77,6 +99,8 @@ class Pod:
     replicas: int = 1
     ready: bool = True
     terminating: bool = False
+    dns: PodDNS | None = None
+    scrape: tuple[int, ...] | None = None
     place: Place | None = field(default=None, compare=False)
 
 
@@ -142,6 +166,7 @@ class Service:
     load_balancer_source_ranges: tuple[str, ...] = ()
     load_balancer_class: str = ""
     load_balancer_addresses: tuple[str, ...] = ()
+    allocate_node_ports: bool = True
     external_traffic_policy: str = "Cluster"
     internal_traffic_policy: str = "Cluster"
     publish_not_ready_addresses: bool = False
@@ -182,4 +207,42 @@ class EndpointSlice:
     endpoints: tuple[EndpointAddress, ...] = ()
     ports: tuple[EndpointPort, ...] = ()
     legacy: bool = False
+    place: Place | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """A Service that the API server calls: an admission webhook, a CRD conversion, or an APIService.
+
+    Attributes:
+        kind, name: of the configuration object (`ValidatingWebhookConfiguration`, `APIService` ...).
+        webhook: its name within the object, or empty.
+        fails_open: whether requests pass when it cannot be reached (`failurePolicy: Ignore`).
+    """
+
+    kind: str
+    name: str
+    webhook: str = ""
+    service_namespace: str
+    service: str
+    port: int = 443
+    fails_open: bool = False
+    place: Place | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitor:
+    """A ServiceMonitor or PodMonitor: what Prometheus is told to scrape (monitoring.coreos.com/v1).
+
+    Attributes:
+        namespaces: those it looks in; None: all. Its own where it names none.
+        ports: of its endpoints: a port's name (of the Service or pod), or a target port by number or name.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    selector: LabelSelector
+    namespaces: frozenset[str] | None = frozenset()
+    ports: tuple[int | str, ...] = ()
     place: Place | None = field(default=None, compare=False)

@@ -28,7 +28,7 @@ class Profile:
     """How one CNI behaves where implementations disagree. Defaults are the `generic` column.
 
     The field names are the switches' names (`cidrMatchesPods`), in snake case. `equal_priority` YES: ties are broken by
-    name.
+    name. `ingress_impl_specific` YES: a path of that type is a prefix (ING-6).
     """
 
     name: str = "generic"
@@ -45,6 +45,10 @@ class Profile:
     end_port: Switch = _YES
     baseline_skipped_by_any_np: Switch = _NO
     equal_priority: Switch = _UNKNOWN
+    listener_isolation: Switch = _YES
+    tcp_route_on_tls_terminate: Switch = _UNKNOWN
+    mesh_reference_grant: Switch = _NO
+    ingress_impl_specific: Switch = _UNKNOWN
 
     def with_switch(self, field_name: str, value: Switch) -> Profile:
         """Return this profile with one switch (a field name) set to `value`."""
