@@ -8,11 +8,13 @@ from types import MappingProxyType
 from typing import Any
 
 from netcheck.errors import Problem, Severity
-from netcheck.load import build_admin, build_policy, build_route, build_service
+from netcheck.load import build_admin, build_policy, build_service
 from netcheck.load.admit import Admitted
 from netcheck.load.assumptions import assumptions, pod_keys
 from netcheck.load.build_pod import pod_facts
 from netcheck.load.check_common import mapping
+from netcheck.load.doorways import TREATMENTS as DOORWAYS
+from netcheck.load.doorways import Doorways
 from netcheck.load.fast_json import FastPod
 from netcheck.load.kinds import Treatment, find
 from netcheck.load.lost import Sketch
@@ -24,7 +26,7 @@ from netcheck.model.cluster import Cluster, Loaded, LostEndpoint, NotModelled
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, EndpointSlice, Namespace, Node, Service
 from netcheck.model.policy import NetworkPolicy, OpaquePolicy
 from netcheck.model.profile import Addressing, Profile
-from netcheck.model.routes import Entry
+from netcheck.model.routes import Controller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,8 @@ class Parts:
     namespace_labels: Mapping[str, Mapping[str, str]]
     profile: Profile
     addressing: Addressing
+    controllers: tuple[Controller, ...]
+    cluster_domain: str
     whole: bool
 
 
@@ -60,7 +64,7 @@ class _Sorted:
     not_modelled: dict[tuple[str, str], int] = field(default_factory=dict)
     effects: dict[tuple[str, str], str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
-    entries: list[Entry] = field(default_factory=list)
+    doorways: Doorways = field(default_factory=Doorways)
     inhabited: set[str] = field(default_factory=set)
     anything_lost: bool = False
 
@@ -93,16 +97,10 @@ class _Sorted:
             self._object(item)
         elif treatment is Treatment.OPAQUE:
             self._opaque(item)
-        elif treatment is Treatment.ROUTE:
-            self._route(item)
+        elif treatment in DOORWAYS:
+            self.doorways.take(item)
         elif item.row is None:
             self._unknown_kind(item)
-
-    def _route(self, item: Admitted) -> None:
-        if item.kind == "Ingress":
-            self.entries.extend(build_route.ingress_entries(item))
-        elif item.kind == "Route":
-            self.entries.extend(build_route.route_entries(item))
 
     def _object(self, item: Admitted) -> None:
         if item.kind == "Namespace":
@@ -155,6 +153,8 @@ class _Sorted:
             self.lost.append(LostEndpoint(namespace=item.namespace, kind=item.kind, name=item.name, place=item.place))
         elif item.kind == "Namespace":
             self.inhabited.add(item.name)
+        elif treatment is Treatment.ROUTE:
+            self.doorways.lose(item.kind, item.namespace, item.name, item.place)
 
     def sketched(self, found: Sketch, problem: Problem) -> None:
         """Take note of a document that could not be parsed."""
@@ -172,6 +172,8 @@ class _Sorted:
             self.lost.append(
                 LostEndpoint(namespace=found.namespace, kind=found.kind, name=found.name, place=problem.place)
             )
+        elif row.treatment is Treatment.ROUTE:
+            self.doorways.lose(found.kind, found.namespace, found.name, problem.place)
         else:
             return
         self.inhabited.add(found.namespace)
@@ -205,10 +207,12 @@ def assemble(parts: Parts) -> Loaded:
         opaque=_by_name(found.opaque),
         services=_by_name(found.services),
         endpoint_slices=_by_name([*found.slices, *_without_slices(found)]),
-        entries=tuple(sorted(dict.fromkeys(found.entries), key=lambda e: (e.label, e.service, str(e.port)))),
+        **found.doorways.fields(),
+        controllers=parts.controllers,
         lost=_by_name(found.lost),
         profile=parts.profile,
         addressing=parts.addressing,
+        cluster_domain=parts.cluster_domain,
         whole=parts.whole,
     )
     problems = [*parts.problems, *found.problems, *label_gaps(cluster.pods, pod_keys(cluster))]

@@ -21,6 +21,7 @@ from netcheck.model.objects import (
 )
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+_SOURCE_RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges"
 _NODE_ADDRESSES = ("InternalIP", "ExternalIP")
 
 
@@ -56,7 +57,6 @@ def service(item: Admitted) -> Service:
     spec, metadata = mapping(item.value.get("spec")), mapping(item.value.get("metadata"))
     single = text(spec.get("clusterIP"))
     cluster_ips = _texts(spec.get("clusterIPs")) or ((single,) if single else ())
-    ranges = (parse_cidr(found.strip()) for found in _texts(spec.get("loadBalancerSourceRanges")))
     return Service(
         namespace=item.namespace,
         name=item.name,
@@ -68,9 +68,10 @@ def service(item: Admitted) -> Service:
         ip_families=_texts(spec.get("ipFamilies")),
         external_name=text(spec.get("externalName")),
         external_ips=_plain(_texts(spec.get("externalIPs"))),
-        load_balancer_source_ranges=tuple(cidr.text for cidr in ranges if cidr),
+        load_balancer_source_ranges=_source_ranges(spec, mapping(metadata.get("annotations"))),
         load_balancer_class=text(spec.get("loadBalancerClass")),
         load_balancer_addresses=_balancers(item.value),
+        allocate_node_ports=spec.get("allocateLoadBalancerNodePorts") is not False,
         external_traffic_policy=text(spec.get("externalTrafficPolicy")) or "Cluster",
         internal_traffic_policy=text(spec.get("internalTrafficPolicy")) or "Cluster",
         publish_not_ready_addresses=spec.get("publishNotReadyAddresses") is True,
@@ -78,6 +79,15 @@ def service(item: Admitted) -> Service:
         annotations=labels_of(metadata.get("annotations")),
         place=item.place,
     )
+
+
+def _source_ranges(spec: dict[str, Any], annotations: dict[str, Any]) -> tuple[str, ...]:
+    """Return the ranges of the field, or those of the annotation that came before it (SVC-18)."""
+    written = _texts(spec.get("loadBalancerSourceRanges"))
+    if not written and spec.get("type") == "LoadBalancer":
+        written = tuple(text(annotations.get(_SOURCE_RANGES)).split(","))
+    found = (parse_cidr(item.strip()) for item in written)
+    return tuple(cidr.text for cidr in found if cidr)
 
 
 def _balancers(value: dict[str, Any]) -> tuple[str, ...]:

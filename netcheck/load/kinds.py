@@ -18,7 +18,10 @@ class Treatment(Enum):
     POD = "modelled: a pod"
     WORKLOAD = "modelled: its pods"
     OBJECT = "modelled"
-    ROUTE = "read and validated; routes do not change L3/L4 verdicts"
+    ROUTE = "modelled: trace, exposure, routes and lint follow it; L3/L4 verdicts do not depend on it"
+    CALLER = "read: exposure and lint know the calls that it makes the API server or Prometheus do"
+    MATERIAL = "read: whether it holds a key pair or certificates, never which"
+    MESH = "read; routes do not change L3/L4 verdicts; trace names it and does not follow it"
     HARMLESS = "harmless: changes no verdict"
     OPAQUE = "not modelled: verdicts that it can change are unknown"
     FILE = "not a cluster object: skipped"
@@ -97,12 +100,18 @@ def _opaque(
     )
 
 
-def _route(group: str, *kinds: str, versions: tuple[str, ...] = ()) -> list[Kind]:
+def _route(
+    group: str, *kinds: str, versions: tuple[str, ...] = (), treatment: Treatment = Treatment.ROUTE
+) -> list[Kind]:
     cluster = {"GatewayClass", "IngressClass"}
     return [
-        Kind(group=group, kind=kind, treatment=_T.ROUTE, namespaced=kind not in cluster, versions=versions)
+        Kind(group=group, kind=kind, treatment=treatment, namespaced=kind not in cluster, versions=versions)
         for kind in kinds
     ]
+
+
+def _callers(group: str, kinds: str, *, namespaced: bool = False) -> list[Kind]:
+    return [Kind(group=group, kind=kind, treatment=_T.CALLER, namespaced=namespaced) for kind in kinds.split()]
 
 
 def _harmless(group: str, kinds: str, *, namespaced: bool = True, name_rule: NameRule = _N.SUBDOMAIN) -> list[Kind]:
@@ -142,14 +151,23 @@ KINDS: tuple[Kind, ...] = (
         "gateway.networking.k8s.io", "GatewayClass", "Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute",
         "ReferenceGrant", "BackendTLSPolicy", "ListenerSet",
     ),
-    *_route("gateway.networking.x-k8s.io", "XListenerSet", "XBackendTrafficPolicy", "XMesh"),
+    *_route("gateway.networking.x-k8s.io", "XListenerSet"),
     *_route("route.openshift.io", "Route"),
     *_route(
         "networking.istio.io", "VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "WorkloadEntry",
-        "WorkloadGroup", "EnvoyFilter", "ProxyConfig",
+        "EnvoyFilter", treatment=_T.MESH,
     ),
-    *_route("policy.linkerd.io", "HTTPRoute", "EgressNetwork", "HTTPLocalRateLimitPolicy"),
-    *_route("linkerd.io", "ServiceProfile"),
+    *_route("policy.linkerd.io", "HTTPRoute", "GRPCRoute", "EgressNetwork", treatment=_T.MESH),
+    *_route("linkerd.io", "ServiceProfile", treatment=_T.MESH),
+    *_callers("apiextensions.k8s.io", "CustomResourceDefinition"),
+    *_callers("apiregistration.k8s.io", "APIService"),
+    *_callers("admissionregistration.k8s.io", "ValidatingWebhookConfiguration MutatingWebhookConfiguration"),
+    *_callers("monitoring.coreos.com", "ServiceMonitor PodMonitor", namespaced=True),
+    *(Kind(group="", kind=kind, treatment=_T.MATERIAL) for kind in ("ConfigMap", "Secret")),
+    *_harmless("gateway.networking.x-k8s.io", "XBackendTrafficPolicy"),
+    *_harmless("gateway.networking.x-k8s.io", "XMesh", namespaced=False),
+    *_harmless("networking.istio.io", "WorkloadGroup ProxyConfig"),
+    *_harmless("policy.linkerd.io", "HTTPLocalRateLimitPolicy"),
     _opaque("cilium.io", "CiliumNetworkPolicy", _CILIUM_EFFECT, subject="endpointSelector", concerns=Concerns.BY_RULES),
     _opaque(
         "cilium.io", "CiliumClusterwideNetworkPolicy", _CILIUM_EFFECT, subject="endpointSelector",
@@ -193,17 +211,15 @@ KINDS: tuple[Kind, ...] = (
     *_harmless("cilium.io", "CiliumEndpoint CiliumLocalRedirectPolicy"),
     *_harmless("k8s.cni.cncf.io", "NetworkAttachmentDefinition MultiNetworkPolicy"),
     *_harmless(
-        "", "Binding ConfigMap Secret ServiceAccount PersistentVolumeClaim ResourceQuota LimitRange PodTemplate Event"
+        "", "Binding ServiceAccount PersistentVolumeClaim ResourceQuota LimitRange PodTemplate Event"
     ),
     *_harmless("", "PersistentVolume ComponentStatus", namespaced=False),
     *_harmless("rbac.authorization.k8s.io", "Role RoleBinding", name_rule=_N.SEGMENT),
     *_harmless("rbac.authorization.k8s.io", "ClusterRole ClusterRoleBinding", namespaced=False, name_rule=_N.SEGMENT),
-    *_harmless("apiextensions.k8s.io", "CustomResourceDefinition", namespaced=False),
-    *_harmless("apiregistration.k8s.io", "APIService", namespaced=False),
     *_harmless(
         "admissionregistration.k8s.io",
-        "ValidatingWebhookConfiguration MutatingWebhookConfiguration ValidatingAdmissionPolicy "
-        "ValidatingAdmissionPolicyBinding MutatingAdmissionPolicy MutatingAdmissionPolicyBinding",
+        "ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding MutatingAdmissionPolicy "
+        "MutatingAdmissionPolicyBinding",
         namespaced=False,
     ),
     *_harmless("policy", "PodDisruptionBudget"),

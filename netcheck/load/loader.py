@@ -19,6 +19,7 @@ from netcheck.load.lost import Sketch, sketch
 from netcheck.load.sources import SourceFile, describe_search, files_of
 from netcheck.model.cluster import Loaded
 from netcheck.model.profile import Addressing, Profile
+from netcheck.model.routes import Controller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class LoadOptions:
 
     Attributes:
         namespace: of objects that name none.
+        controllers: the pods of proxies as the user named them (ING-13).
+        cluster_domain: the zone of the cluster's names (DNS-6).
         whole: whether the input is all there is.
         namespace_labels: labels of namespaces that no file defines.
         workload_kinds: custom kinds that make pods.
@@ -46,6 +49,8 @@ class LoadOptions:
     namespace: str = "default"
     profile: Profile = Profile()
     addressing: Addressing = Addressing()
+    controllers: tuple[Controller, ...] = ()
+    cluster_domain: str = "cluster.local"
     whole: bool = False
     namespace_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     workload_kinds: tuple[WorkloadKind, ...] = ()
@@ -201,6 +206,8 @@ class _Loading:
                 namespace_labels=self.options.namespace_labels,
                 profile=self.options.profile,
                 addressing=self.options.addressing,
+                controllers=self.options.controllers,
+                cluster_domain=self.options.cluster_domain,
                 whole=self.options.whole,
             )
         )

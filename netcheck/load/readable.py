@@ -16,6 +16,8 @@ from netcheck.load.names import port_number
 from netcheck.load.tree import Path
 
 _OBJECTS_OF_LABELS = ("Namespace", "Node")
+_UNIMPORTANT = frozenset({"weight", "statusCode", "filters", "rules", "hostnames", "parentRefs", "listeners"})
+"""Fields of ways in whose errors (too many, not unique, out of range) leave the meaning of the object plain."""
 
 
 def is_readable(item: Admitted) -> bool:
@@ -37,7 +39,15 @@ def is_readable(item: Admitted) -> bool:
         return _pod_readable(item, template.get("spec"), (*item.template, "spec"))
     if item.kind in _OBJECTS_OF_LABELS:
         return not _misread(item, ("metadata", "labels"))
+    if treatment is Treatment.ROUTE:
+        return not report.misread and all(map(_leaves_route_plain, report.error_paths))
     return item.kind == "Service" and _service_readable(item)
+
+
+def _leaves_route_plain(path: Path) -> bool:
+    """Return whether an error at this field leaves plain what a Gateway, route or Ingress would do."""
+    names = [part for part in path if isinstance(part, str)]
+    return names[:1] == ["metadata"] or names[-1:] == [] or names[-1] in _UNIMPORTANT
 
 
 def _is_second_baseline(item: Admitted) -> bool:

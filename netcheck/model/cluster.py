@@ -43,6 +43,35 @@ class LostEndpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LostRoute:
+    """An object of the ways in (Gateway, HTTPRoute, Ingress ...) that was refused or not readable: it may serve anything.
+
+    `name` is empty iff it could not be read.
+    """
+
+    namespace: str
+    kind: str
+    name: str
+    place: Place | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfollowed:
+    """An object of a service mesh that may send requests elsewhere, or refuse them: nothing follows it."""
+
+    group: str
+    kind: str
+    namespace: str
+    name: str
+    place: Place | None = field(default=None, compare=False)
+
+    @property
+    def label(self) -> str:
+        """`VirtualService namespace/name`."""
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """A snapshot: the loaded objects, sorted by identity, and the assumptions under which they are read.
 
@@ -73,7 +102,9 @@ class Cluster:
     controllers: tuple[Controller, ...] = ()
     webhooks: tuple[Webhook, ...] = ()
     monitors: tuple[Monitor, ...] = ()
+    unfollowed: tuple[Unfollowed, ...] = ()
     lost: tuple[LostEndpoint, ...] = ()
+    lost_routes: tuple[LostRoute, ...] = ()
     profile: Profile = Profile()
     addressing: Addressing = Addressing()
     cluster_domain: str = "cluster.local"

@@ -1,0 +1,121 @@
+"""The ways in and what belongs to them, sorted: Ingress, Gateway API, webhooks, monitors, mesh routing, key material."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from netcheck.errors import Place
+from netcheck.load import build_callers, build_gateway, build_material, build_route, build_routes
+from netcheck.load.admit import Admitted
+from netcheck.load.kinds import Treatment
+from netcheck.model.cluster import LostRoute, Unfollowed
+from netcheck.model.gateway import (
+    BackendTLSPolicy,
+    Gateway,
+    GatewayClass,
+    ListenerSet,
+    Material,
+    ReferenceGrant,
+    Route,
+)
+from netcheck.model.objects import Monitor, Webhook
+from netcheck.model.routes import Entry, Ingress, IngressClass, OpenShiftRoute
+
+TREATMENTS = frozenset({Treatment.ROUTE, Treatment.CALLER, Treatment.MATERIAL, Treatment.MESH})
+_ROUTES = frozenset({"HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"})
+_LISTENER_SETS = frozenset({"ListenerSet", "XListenerSet"})
+
+
+@dataclass(slots=True)
+class Doorways:
+    """What was loaded so far. The lists are named as the fields of `Cluster` are."""
+
+    entries: list[Entry] = field(default_factory=list)
+    ingress_classes: list[IngressClass] = field(default_factory=list)
+    ingresses: list[Ingress] = field(default_factory=list)
+    openshift_routes: list[OpenShiftRoute] = field(default_factory=list)
+    gateway_classes: list[GatewayClass] = field(default_factory=list)
+    gateways: list[Gateway] = field(default_factory=list)
+    listener_sets: list[ListenerSet] = field(default_factory=list)
+    routes: list[Route] = field(default_factory=list)
+    grants: list[ReferenceGrant] = field(default_factory=list)
+    backend_tls: list[BackendTLSPolicy] = field(default_factory=list)
+    material_items: list[Admitted] = field(default_factory=list)
+    webhooks: list[Webhook] = field(default_factory=list)
+    monitors: list[Monitor] = field(default_factory=list)
+    unfollowed: list[Unfollowed] = field(default_factory=list)
+    lost_routes: list[LostRoute] = field(default_factory=list)
+
+    def take(self, item: Admitted) -> None:
+        """Put an object where it belongs."""
+        treatment = item.row.treatment if item.row is not None else Treatment.HARMLESS
+        if treatment is Treatment.MESH:
+            self.unfollowed.append(
+                Unfollowed(group=item.group, kind=item.kind, namespace=item.namespace, name=item.name, place=item.place)
+            )
+        elif treatment is Treatment.MATERIAL:
+            self.material_items.append(item)
+        elif treatment is Treatment.CALLER:
+            self._caller(item)
+        elif item.kind in _ROUTES:
+            self.routes.append(build_routes.route(item))
+        elif item.kind in ("Ingress", "IngressClass", "Route"):
+            self._ingress(item)
+        else:
+            self._gateway(item)
+
+    def _caller(self, item: Admitted) -> None:
+        if item.kind in ("ServiceMonitor", "PodMonitor"):
+            found = build_callers.monitor(item)
+            self.monitors.extend([found] if found is not None else [])
+        else:
+            self.webhooks.extend(build_callers.webhooks(item))
+
+    def _ingress(self, item: Admitted) -> None:
+        if item.kind == "Ingress":
+            self.ingresses.append(build_route.ingress(item))
+            if not item.refused:
+                self.entries.extend(build_route.ingress_entries(item))
+        elif item.kind == "IngressClass":
+            self.ingress_classes.append(build_route.ingress_class(item))
+        else:
+            self.openshift_routes.append(build_route.openshift_route(item))
+            if not item.refused:
+                self.entries.extend(build_route.route_entries(item))
+
+    def _gateway(self, item: Admitted) -> None:
+        if item.kind == "Gateway":
+            self.gateways.append(build_gateway.gateway(item))
+        elif item.kind == "GatewayClass":
+            self.gateway_classes.append(build_gateway.gateway_class(item))
+        elif item.kind in _LISTENER_SETS:
+            self.listener_sets.append(build_gateway.listener_set(item))
+        elif item.kind == "ReferenceGrant":
+            self.grants.append(build_gateway.reference_grant(item))
+        elif item.kind == "BackendTLSPolicy":
+            self.backend_tls.append(build_gateway.backend_tls(item))
+
+    def lose(self, kind: str, namespace: str, name: str, place: Place | None) -> None:
+        """Take note of an object of a way in that was refused or could not be read."""
+        self.lost_routes.append(LostRoute(namespace=namespace, kind=kind, name=name, place=place))
+
+    def _materials(self) -> list[Material]:
+        """Return the key material, looked at only where something that was loaded could name it."""
+        wanted = self.gateways or self.listener_sets or self.backend_tls or self.ingresses
+        return [build_material.material(item) for item in self.material_items] if wanted else []
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields of `Cluster`, each sorted by identity."""
+        lists = {name: getattr(self, name) for name in self.__slots__ if name not in ("entries", "material_items")}
+        found = {name: tuple(sorted(items, key=_identity)) for name, items in lists.items()}
+        found["materials"] = tuple(sorted(self._materials(), key=_identity))
+        entries = dict.fromkeys(self.entries)
+        found["entries"] = tuple(sorted(entries, key=lambda entry: (entry.label, entry.service, str(entry.port))))
+        return found
+
+
+def _identity(item: Any) -> tuple[str, str, str, str]:
+    parts = (getattr(item, key, "") for key in ("namespace", "name", "kind", "webhook"))
+    namespace, name, kind, webhook = parts
+    return (namespace, name, kind, webhook)
