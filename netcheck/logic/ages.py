@@ -1,0 +1,39 @@
+"""Which of two objects is the older one: the tie-breaker of the Gateway API (GW-10, GW-14, GW-18, GW-20, GW-28)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Dated(Protocol):
+    """An object with a name and perhaps a creation time."""
+
+    @property
+    def namespace(self) -> str:
+        """The namespace."""
+
+    @property
+    def name(self) -> str:
+        """The name."""
+
+    @property
+    def created(self) -> str:
+        """`metadata.creationTimestamp`, or empty."""
+
+
+def is_older(one: Dated, other: Dated) -> bool | None:
+    """Return whether `one` goes first: the older one, then by `{namespace}/{name}`; None if a creation time is missing."""
+    if not one.created or not other.created:
+        return None
+    return order_key(one) < order_key(other)
+
+
+def order_key(item: Dated) -> tuple[str, str, str]:
+    """Return the key by which objects are sorted that have creation times; those without go first, by name."""
+    return (item.created, item.namespace, item.name)
+
+
+def in_order(items: Sequence[Dated]) -> bool:
+    """Return whether the order of these objects is known: at most one of them, or each has a creation time."""
+    return len(items) < 2 or all(item.created for item in items)
