@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,11 @@ from netcheck.load.admit import Admitted
 from netcheck.load.build_policy import labels_of
 from netcheck.load.check_common import listing, mapping, text
 from netcheck.load.cidrs import parse_address
-from netcheck.model.objects import ContainerPort
+from netcheck.model.objects import ContainerPort, PodDNS
 
+DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 _FINISHED = ("Succeeded", "Failed")
+_SCRAPE, _SCRAPE_PORT = "prometheus.io/scrape", "prometheus.io/port"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,8 @@ class PodFacts:
     ready: bool = True
     terminating: bool = False
     finished: bool = False
+    dns: PodDNS | None = None
+    scrape: tuple[int, ...] | None = None
     place: Place | None = None
 
 
@@ -71,6 +76,40 @@ def container_ports(spec: dict[str, Any]) -> tuple[ContainerPort, ...]:
                     )
                 )
     return tuple(out)
+
+
+def dns_of(spec: dict[str, Any], subdomain: str = "") -> PodDNS | None:
+    """Return how a pod resolves names, or None if its spec says nothing but the defaults (SEMANTICS DNS-7, DNS-8)."""
+    config = mapping(spec.get("dnsConfig"))
+    nameservers, searches = (tuple(map(text, listing(config.get(key)))) for key in ("nameservers", "searches"))
+    found = PodDNS(
+        policy=text(spec.get("dnsPolicy")) or "ClusterFirst",
+        nameservers=nameservers,
+        searches=searches,
+        ndots=ndots_of(
+            [(mapping(entry).get("name"), mapping(entry).get("value")) for entry in listing(config.get("options"))]
+        ),
+        hostname=text(spec.get("hostname")),
+        subdomain=text(spec.get("subdomain")) or subdomain,
+    )
+    return None if found == _SAYS_NOTHING else found
+
+
+def ndots_of(options: Iterable[tuple[Any, Any]]) -> int | None:
+    """Return the last `ndots` of resolver options that is a number, or None."""
+    found = [text(value) for name, value in options if name == "ndots"]
+    return next((int(value) for value in reversed(found) if value.isdecimal()), None)
+
+
+_SAYS_NOTHING = PodDNS()
+
+
+def scrape_of(annotations: Mapping[str, Any] | None) -> tuple[int, ...] | None:
+    """Return the ports that annotations offer to Prometheus: None without them, empty for every declared port."""
+    if not annotations or annotations.get(_SCRAPE) != "true":
+        return None
+    written = text(annotations.get(_SCRAPE_PORT))
+    return (int(written),) if written.isdecimal() and 1 <= int(written) <= 65535 else ()
 
 
 def one_per_family(texts: list[str]) -> tuple[str, ...]:
@@ -118,6 +157,8 @@ def pod_facts(item: Admitted) -> PodFacts:
         ready=is_ready(phase, conditions),
         terminating=bool(metadata.get("deletionTimestamp")),
         finished=phase in _FINISHED,
+        dns=dns_of(spec),
+        scrape=scrape_of(mapping(metadata.get("annotations"))),
         place=item.place,
     )
 
@@ -135,8 +176,8 @@ def template_facts(item: Admitted) -> PodFacts | None:
     template = template_of(item)
     if template is None:
         return None
-    spec = mapping(template.get("spec"))
-    labels = labels_of(mapping(template.get("metadata")).get("labels"))
+    spec, metadata = mapping(template.get("spec")), mapping(template.get("metadata"))
+    labels = labels_of(metadata.get("labels"))
     if item.kind == "Job":
         labels |= {"job-name": item.name, "batch.kubernetes.io/job-name": item.name}  # WL-6
     return PodFacts(
@@ -147,5 +188,12 @@ def template_facts(item: Admitted) -> PodFacts | None:
         node=text(spec.get("nodeName")),
         ports=container_ports(spec),
         service_account=text(spec.get("serviceAccountName")) or text(spec.get("serviceAccount")) or "default",
+        dns=dns_of(spec, subdomain=_governing_service(item)),
+        scrape=scrape_of(mapping(metadata.get("annotations"))),
         place=item.place,
     )
+
+
+def _governing_service(item: Admitted) -> str:
+    """Return the subdomain that a StatefulSet gives its pods (SVC-36)."""
+    return text(mapping(item.value.get("spec")).get("serviceName")) if item.kind == "StatefulSet" else ""

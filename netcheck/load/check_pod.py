@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from netcheck.load import names
+from netcheck.load.build_pod import DNS_POLICIES
 from netcheck.load.check_common import (
     PROTOCOLS,
     check_labels,
@@ -24,7 +25,6 @@ from netcheck.load.tree import Path
 _ENV_NAME = re.compile(r"[ -<>-~]+\Z")
 _QUANTITY = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?\Z")
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
-_DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 
 
 def check_pod(report: Report, value: dict[str, Any]) -> None:
@@ -58,7 +58,7 @@ def check_pod_spec(report: Report, value: Any, path: Path) -> None:
             taken = host_ports if restarts else set()
             _check_ports(report, listing(mapping(item).get("ports")), (*at, "ports"), host_network, taken)
     one_of(report, (*path, "restartPolicy"), spec.get("restartPolicy") or None, RESTART_POLICIES, "Always")
-    one_of(report, (*path, "dnsPolicy"), spec.get("dnsPolicy") or None, _DNS_POLICIES, "ClusterFirst")
+    one_of(report, (*path, "dnsPolicy"), spec.get("dnsPolicy") or None, DNS_POLICIES, "ClusterFirst")
     check_labels(report, spec.get("nodeSelector"), (*path, "nodeSelector"))
     for key, check in (("serviceAccountName", names.dns_subdomain), ("nodeName", names.dns_subdomain),
                        ("hostname", names.dns_label), ("subdomain", names.dns_label),

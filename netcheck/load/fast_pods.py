@@ -9,10 +9,11 @@ import msgspec
 
 from netcheck.errors import Place
 from netcheck.load import names
-from netcheck.load.build_pod import Owner, PodFacts, one_per_family
-from netcheck.model.objects import ContainerPort
+from netcheck.load.build_pod import DNS_POLICIES, Owner, PodFacts, ndots_of, one_per_family, scrape_of
+from netcheck.model.objects import ContainerPort, PodDNS
 
 Struct = msgspec.Struct
+_SAYS_NO_POLICY = (None, "", "ClusterFirst")
 
 
 class _Owner(Struct, gc=False):
@@ -46,6 +47,17 @@ class _Container(Struct, gc=False):
     restartPolicy: str | None = None  # noqa: N815
 
 
+class _Option(Struct, gc=False):
+    name: str | None = None
+    value: str | None = None
+
+
+class _Dns(Struct, gc=False):
+    nameservers: list[str] | None = None
+    searches: list[str] | None = None
+    options: list[_Option] | None = None
+
+
 class _Spec(Struct, gc=False):
     containers: list[_Container]
     initContainers: list[_Container] | None = None  # noqa: N815
@@ -53,6 +65,10 @@ class _Spec(Struct, gc=False):
     nodeName: str | None = None  # noqa: N815
     serviceAccountName: str | None = None  # noqa: N815
     serviceAccount: str | None = None  # noqa: N815
+    dnsPolicy: str | None = None  # noqa: N815
+    dnsConfig: _Dns | None = None  # noqa: N815
+    hostname: str | None = None
+    subdomain: str | None = None
 
 
 class _Ip(Struct, gc=False):
@@ -125,7 +141,7 @@ class Taker:
         if kind != "Pod" or (pod.apiVersion or "v1") != "v1" or (list_kind == "List" and not pod.apiVersion):
             return None
         metadata, spec = pod.metadata, pod.spec
-        if not self._clean_metadata(metadata) or not _clean_containers(spec):
+        if not self._clean_metadata(metadata) or not _clean_containers(spec) or not _clean_names(spec):
             return None
         ports = self._container_ports(spec)
         labels = self._clean_labels(metadata.labels)
@@ -210,8 +226,26 @@ class Taker:
             ready=ready if ready is not None else phase in ("", "Running"),
             terminating=bool(metadata.deletionTimestamp),
             finished=phase in ("Succeeded", "Failed"),
+            dns=self._dns(spec),
+            scrape=scrape_of(metadata.annotations),
             place=self._place,
         )
+
+    def _dns(self, spec: _Spec) -> PodDNS | None:
+        config = spec.dnsConfig
+        if config is None and not spec.hostname and not spec.subdomain and spec.dnsPolicy in _SAYS_NO_POLICY:
+            return None
+        config = config or _Dns()
+        found = PodDNS(
+            policy=spec.dnsPolicy or "ClusterFirst",
+            nameservers=tuple(config.nameservers or ()),
+            searches=tuple(config.searches or ()),
+            ndots=ndots_of((option.name, option.value) for option in config.options or ()),
+            hostname=spec.hostname or "",
+            subdomain=spec.subdomain or "",
+        )
+        shared: PodDNS = self._shared(found)
+        return shared if found != PodDNS() else None
 
     def _host(self, status: _Status) -> tuple[str, ...]:
         key = (status.hostIP, *(item.ip for item in status.hostIPs or ()))
@@ -244,6 +278,13 @@ def _clean_containers(spec: _Spec) -> bool:
             return False
         seen.add(container.name)
     return bool(spec.containers)
+
+
+def _clean_names(spec: _Spec) -> bool:
+    """Return whether what the pod says of names and their resolution is valid."""
+    if spec.dnsPolicy not in _SAYS_NO_POLICY and spec.dnsPolicy not in DNS_POLICIES:
+        return False
+    return not any(text and names.dns_label(text) for text in (spec.hostname, spec.subdomain))
 
 
 def _clean_port(number: int, protocol: str, name: str, host_port: int, host: bool) -> bool:

@@ -139,6 +139,8 @@ class _Grouping:
             replicas=1 if replicas is None else replicas,
             ready=facts.ready,
             terminating=facts.terminating,
+            dns=facts.dns,
+            scrape=facts.scrape,
             place=facts.place,
         )
 

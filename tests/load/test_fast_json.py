@@ -45,12 +45,24 @@ def a_pod(draw, index):
         "kind": mostly(draw, ["Pod"], ["ConfigMap"]),
         "metadata": {
             "name": mostly(draw, [f"p{index}"], ["P", ""]), "namespace": mostly(draw, ["n", None], ["N"]), "labels": labels,
+            "annotations": mostly(
+                draw,
+                [None, {}, {"prometheus.io/scrape": "true", "prometheus.io/port": "9090"}, {"prometheus.io/scrape": "true"}],
+                [{"prometheus.io/scrape": "true", "prometheus.io/port": "http"}, {"prometheus.io/scrape": True}],
+            ),
             "ownerReferences": mostly(draw, [None, [], [owner]], [[{"name": "r"}]]),
             "deletionTimestamp": draw.choice([None, "2026-01-01T00:00:00Z"]),
         },
         "spec": {
             "containers": mostly(draw, [[container], [container, {"name": "d", "image": "i"}]], [[], None]),
             "hostNetwork": mostly(draw, [None, True, False], ["yes"]), "nodeName": draw.choice([None, "w"]),
+            "dnsPolicy": mostly(draw, [None, "ClusterFirst", "None"], ["", "First", 1]),
+            "dnsConfig": mostly(
+                draw,
+                [None, {}, {"nameservers": ["1.1.1.1"], "searches": ["x"], "options": [{"name": "ndots", "value": "2"}]}],
+                [{"options": [{"name": "ndots", "value": 2}]}, {"options": [{"name": "ndots"}]}, {"searches": [None]}, []],
+            ),
+            "hostname": mostly(draw, [None, "h"], ["H", ""]), "subdomain": mostly(draw, [None, "s"], ["s.t"]),
             "initContainers": draw.choice([None, [sidecar]]),
         },
         "status": mostly(
