@@ -12,14 +12,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from netcheck.cli.proxies import checked, cluster_domain
 from netcheck.cli.suggest import did_you_mean
 from netcheck.errors import Place, UsageError
 from netcheck.load.loader import WorkloadKind
 from netcheck.load.tree import place_of
 from netcheck.load.yaml_events import DocumentError, documents
+from netcheck.model.routes import Controller
 
 NAMES = ("netcheck.yaml", ".netcheck.yaml")
-KEYS = ("cni", "assume", "podCidr", "serviceCidr", "nodeCidr", "namespaces", "closedWorld", "workloads", "lint")
+KEYS = (
+    "cni", "assume", "podCidr", "serviceCidr", "nodeCidr", "ingressControllers", "clusterDomain", "namespaces",
+    "closedWorld", "workloads", "lint",
+)  # fmt: skip
 LINT_KEYS = ("select", "ignore", "severity", "failOn")
 SEVERITIES = ("error", "warning", "info")
 KeyPath = tuple[str | int, ...]
@@ -45,6 +50,8 @@ class Config:
     pod_cidrs: tuple[str, ...] = ()
     service_cidrs: tuple[str, ...] = ()
     node_cidrs: tuple[str, ...] = ()
+    controllers: tuple[Controller, ...] = ()
+    cluster_domain: str = ""
     namespace_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     whole: bool = False
     workload_kinds: tuple[WorkloadKind, ...] = ()
@@ -145,6 +152,8 @@ class _Reader:
             pod_cidrs=self._strings(root.get("podCidr"), ("podCidr",)),
             service_cidrs=self._strings(root.get("serviceCidr"), ("serviceCidr",)),
             node_cidrs=self._strings(root.get("nodeCidr"), ("nodeCidr",)),
+            controllers=self._controllers(root.get("ingressControllers")),
+            cluster_domain=self._domain(root.get("clusterDomain")),
             namespace_labels=self._namespaces(root.get("namespaces")),
             whole=self._boolean(root.get("closedWorld", False), ("closedWorld",)),
             workload_kinds=self._workloads(root.get("workloads")),
@@ -202,6 +211,33 @@ class _Reader:
             labels = self._mapping(self._mapping(item, path).get("labels"), (*path, "labels"))
             found[name] = {key: self._string(text, (*path, "labels", key)) for key, text in labels.items()}
         return found
+
+    def _controllers(self, value: Any) -> tuple[Controller, ...]:
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            raise self._fail(
+                ("ingressControllers",), "`ingressControllers` must be a list of {namespace, labels, class}"
+            )
+        return tuple(self._controller(item, ("ingressControllers", index)) for index, item in enumerate(value))
+
+    def _controller(self, value: Any, path: KeyPath) -> Controller:
+        item = self._mapping(value, path)
+        self._known(item, path, ("namespace", "labels", "class"))
+        labels = self._mapping(item.get("labels"), (*path, "labels"))
+        found = Controller(
+            namespace=self._string(item.get("namespace", ""), (*path, "namespace")),
+            labels={key: self._string(text, (*path, "labels", key)) for key, text in labels.items()},
+            serves=self._string(item.get("class", ""), (*path, "class")),
+        )
+        try:
+            return checked(found)
+        except ValueError as error:
+            raise self._fail(path, f"{self._name(path)}: {error}") from None
+
+    def _domain(self, value: Any) -> str:
+        text = self._string("" if value is None else value, ("clusterDomain",))
+        return cluster_domain(text, f"{self._place(('clusterDomain',))}: `clusterDomain`") if text else ""
 
     def _workloads(self, value: Any) -> tuple[WorkloadKind, ...]:
         if value is None:

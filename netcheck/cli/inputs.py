@@ -10,6 +10,7 @@ from pathlib import Path
 
 from netcheck.cli.config import Config, read_config
 from netcheck.cli.options import Inputs
+from netcheck.cli.proxies import cluster_domain, controller
 from netcheck.cli.screen import Progress
 from netcheck.cli.suggest import did_you_mean
 from netcheck.errors import Severity, UsageError
@@ -27,11 +28,13 @@ NOT_USED_YET = frozenset(
         "istioMode",
         "istioVersion",
     }
-    | {"listenerIsolation", "tcpRouteOnTlsTerminate", "ingressImplSpecific", "multiDefaultIngressClass", "nodeLocalDNS"}
-    | {"proxy"}
+    | {"multiDefaultIngressClass", "nodeLocalDNS", "proxy"}
 )
 """Switches of SEMANTICS appendix A whose objects this version does not model."""
 _VALUES = {item.value: item for item in Switch}
+_IMPL_SPECIFIC = "ingressImplSpecific"
+_WORDS = {(_IMPL_SPECIFIC, "prefix"): Switch.YES, (_IMPL_SPECIFIC, "regex"): Switch.NO}
+"""Values that SEMANTICS appendix A calls otherwise than yes and no."""
 
 
 def configuration(inputs: Inputs) -> Config:
@@ -58,6 +61,8 @@ def load_inputs(inputs: Inputs, config: Config) -> Loaded:
         namespace=inputs.namespace,
         profile=profile,
         addressing=_addressing(inputs, config),
+        controllers=tuple(map(controller, inputs.ingress_controller)) or config.controllers,
+        cluster_domain=_cluster_domain(inputs, config),
         whole=config.whole,
         namespace_labels=config.namespace_labels,
         workload_kinds=config.workload_kinds,
@@ -112,9 +117,13 @@ def _switch_field(switch: str) -> str:
 
 
 def _switch_value(switch: str, value: str) -> Switch:
-    if value not in _VALUES:
-        raise UsageError(f"`{switch}={value}`: a switch is `yes`, `no` or `unknown`")
-    return _VALUES[value]
+    found = _WORDS.get((switch, value)) or _VALUES.get(value)
+    if found is None:
+        words = "`prefix`, `regex`" if switch == _IMPL_SPECIFIC else "`yes`, `no`"
+        raise UsageError(
+            f"`{switch}={value}`: {'this' if switch == _IMPL_SPECIFIC else 'a'} switch is {words} or `unknown`"
+        )
+    return found
 
 
 def _stated(cni: str | None, given: Mapping[str, str]) -> tuple[Assumption, ...]:
@@ -128,6 +137,12 @@ def _stated(cni: str | None, given: Mapping[str, str]) -> tuple[Assumption, ...]
         for switch, value in sorted(given.items())
     ]
     return tuple(found)
+
+
+def _cluster_domain(inputs: Inputs, config: Config) -> str:
+    if inputs.cluster_domain is not None:
+        return cluster_domain(inputs.cluster_domain)
+    return config.cluster_domain or LoadOptions().cluster_domain
 
 
 def _addressing(inputs: Inputs, config: Config) -> Addressing:

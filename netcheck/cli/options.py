@@ -32,6 +32,8 @@ class Inputs:
     pod_cidr: tuple[str, ...]
     service_cidr: tuple[str, ...]
     node_cidr: tuple[str, ...]
+    ingress_controller: tuple[str, ...]
+    cluster_domain: str | None
     config: str | None
     output: tuple[str, ...]
     quiet: bool
@@ -91,6 +93,13 @@ def _shared(formats: Sequence[str]) -> list[Decorator]:
         _many("--pod-cidr", metavar="CIDR", says="the private ranges", text="Where pods without an address lie."),
         _many("--service-cidr", metavar="CIDR", says="not known", text="Where cluster IPs lie."),
         _many("--node-cidr", metavar="CIDR", says="the private ranges", text="Where nodes without an address lie."),
+        _many(
+            "--ingress-controller",
+            metavar="[CLASS=]NS/LABELS",
+            says="found by their usual labels",
+            text="The pods of a proxy that serves Ingresses, Routes or Gateways (of one class), as k=v,k2=v2.",
+        ),
+        option("--cluster-domain", metavar="NAME", says="cluster.local", text="The zone of the cluster's DNS names."),
         option(
             "--config",
             metavar="FILE",
