@@ -53,14 +53,22 @@ class Element:
 class Universe:
     """All elements with their numbers, and the port and address atoms of the programs.
 
+    `cuts` are address sets that are told apart although no rule speaks of them.
     Bit layout: `pod_count` classes, then nodes, then the own node, then address atoms from `atom_offset`.
     """
 
-    def __init__(self, cluster: Cluster, programs: Sequence[Program], pods: Iterable[int] | None = None) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        programs: Sequence[Program],
+        pods: Iterable[int] | None = None,
+        *,
+        cuts: Sequence[IPSet] = (),
+    ) -> None:
         self.cluster = cluster
         self.mentions = mentions(programs)
         pod_range, node_range = self._unknown_ranges(cluster)
-        self.addresses = AddressAtoms(self.mentions.addresses, [pod_range, node_range])
+        self.addresses = AddressAtoms([*self.mentions.addresses, *cuts], [pod_range, node_range])
         self._range_of = {Kind.POD: pod_range, Kind.HOST_POD: node_range, Kind.NODE: node_range}
         self._unknown = {
             kind: tuple((version, None) for version in BOTH_FAMILIES if lies_in.of_family(version))

@@ -15,15 +15,14 @@ from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Reason, Tier
 from netcheck.model.policy import Direction, IPBlockPeer, Peer
 from netcheck.model.profile import PROFILES, SWITCH_FIELDS, Switch
-from netcheck.queries.endpoints import Resolution, locate
-from netcheck.queries.entries import WayIn, ways_in
+from netcheck.queries.dataplane import is_phantom, with_phantoms
+from netcheck.queries.endpoints import Located, Resolution, locate
+from netcheck.queries.entries import WayIn, list_engine, proxies, ways_in
 from netcheck.queries.results import ConnectionList, Endpoint, EndpointType, Row, RowGroup
 from netcheck.queries.unknowns import reasons
 from netcheck.values.connections import ConnectionSet
 
 __all__ = ["Resolution", "Scope", "connections", "differing_switches"]
-
-INGRESS_CONTROLLER = "ingress-controller"
 
 MAX_ROWS_FOR_SWITCHES = 200_000
 """Above this many rows a list does not say which rows another profile would change: that needs every row twice."""
@@ -50,7 +49,7 @@ def connections(
 
     A pair of endpoints in neither is denied. A row between workloads holds for every pair of their pods.
     """
-    return _Lister(SetEngine(cluster), resolution, scope or Scope()).result()
+    return _Lister(list_engine(with_phantoms(cluster)), resolution, scope or Scope()).result()
 
 
 class _Lister:
@@ -59,7 +58,9 @@ class _Lister:
         self._resolution = resolution
         self._scope = scope
         located = locate(engine.universe, resolution)
+        self._phantoms = {(pod.namespace, pod.name) for pod in engine.cluster.pods if is_phantom(pod)}
         self._located = [item for item in located if not self._is_excluded(item.endpoint)]
+        self._proxies = proxies(engine.cluster)
         self._ways_in = list(ways_in(engine))
         self._of_element: dict[int, list[int]] = {}
         for position, item in enumerate(self._located):
@@ -72,7 +73,11 @@ class _Lister:
     # ---- scope -------------------------------------------------------------------------------------------------
 
     def _is_excluded(self, endpoint: Endpoint) -> bool:
-        return endpoint.type is EndpointType.WORKLOAD and endpoint.namespace in self._scope.exclude_namespaces
+        """A pod that stands for a proxy is no workload: what it serves shows what it reaches."""
+        if endpoint.type is not EndpointType.WORKLOAD:
+            return False
+        phantom = (endpoint.namespace, endpoint.name) in self._phantoms and endpoint.place is None
+        return phantom or endpoint.namespace in self._scope.exclude_namespaces
 
     def _is_inside(self, endpoint: Endpoint) -> bool:
         scope = self._scope
@@ -94,9 +99,7 @@ class _Lister:
     # ---- result ------------------------------------------------------------------------------------------------
 
     def result(self) -> ConnectionList:
-        endpoints = [item.endpoint for item in self._located]
-        if self._engine.cluster.entries:
-            endpoints.append(Endpoint(id=INGRESS_CONTROLLER, type=EndpointType.INGRESS_CONTROLLER))
+        endpoints = [*(item.endpoint for item in self._located), *self._proxies]
         entries = list(self._entry_rows()) if self._ways_in else []
         direct = self._unknown_rows() if self._engine.matrix.unknown else ()
         return ConnectionList(
@@ -191,30 +194,56 @@ class _Lister:
                     yield Row(source=source, destination=destination, connections=found, reasons=why[pair])
 
     def _entry_rows(self) -> Iterator[Row]:
-        """Yield the ways in through Ingresses and Routes: one row for each object, endpoint and verdict."""
-        merged: dict[tuple[int, str, tuple[Reason, ...]], ConnectionSet] = {}
+        """Yield the ways in: one row for each source, endpoint, object that leads there, and what is not known."""
+        first = len(self._located)
+        of_proxy = {endpoint.id: first + number for number, endpoint in enumerate(self._proxies)}
+        by_atom = self._by_atom()
+        of_pod = self._positions_of_pods() if self._ways_in else {}
+        merged: dict[tuple[int, int, str, tuple[Reason, ...]], ConnectionSet] = {}
         for way in self._ways_in:
-            for position in self._of_pod(way):
-                key = (position, way.entry.label, way.reasons)
-                merged[key] = merged.get(key, ConnectionSet.none()) | way.connections
-        controller = len(self._located)
-        for (position, via, why), found in sorted(merged.items(), key=lambda item: item[0][:2]):
-            if self._inside[position] and self._scope.direction is not Direction.EGRESS:
-                yield Row(source=controller, destination=position, connections=found, reasons=why, via=via)
+            sources = [of_proxy[way.source]] if way.source else [at for atom, at in by_atom if way.atoms >> atom & 1]
+            for destination in self._of_pod(way, of_pod):
+                for source in sources:
+                    key = (source, destination, way.via, way.reasons)
+                    merged[key] = merged.get(key, ConnectionSet.none()) | way.connections
+        for (source, destination, via, why), found in sorted(merged.items(), key=lambda item: item[0][:3]):
+            if self._is_way_reported(source, destination):
+                yield Row(source=source, destination=destination, connections=found, reasons=why, via=via)
 
-    def _of_pod(self, way: WayIn) -> Iterator[int]:
+    def _by_atom(self) -> list[tuple[int, int]]:
+        """Return (the atom that represents it, position) for each endpoint of addresses."""
+        offset = self._engine.universe.atom_offset
+        return [
+            (item.element - offset, position)
+            for position, item in enumerate(self._located)
+            if item.endpoint.type is EndpointType.IP
+        ]
+
+    def _is_way_reported(self, source: int, destination: int) -> bool:
+        endpoint = self._located[source].endpoint if source < len(self._located) else None
+        proxy = self._proxies[source - len(self._located)] if endpoint is None else endpoint
+        direction = self._scope.direction
+        from_inside = self._is_inside(proxy) and direction is not Direction.INGRESS
+        return from_inside or (self._inside[destination] and direction is not Direction.EGRESS)
+
+    def _positions_of_pods(self) -> dict[tuple[str, ...], list[tuple[int, Located]]]:
+        found: dict[tuple[str, ...], list[tuple[int, Located]]] = {}
+        for position, item in enumerate(self._located):
+            endpoint = item.endpoint
+            if endpoint.type is EndpointType.WORKLOAD:
+                kind = () if self._resolution is Resolution.POD else (endpoint.kind,)
+                found.setdefault((endpoint.namespace, *kind, endpoint.name), []).append((position, item))
+        return found
+
+    def _of_pod(self, way: WayIn, of_pod: dict[tuple[str, ...], list[tuple[int, Located]]]) -> Iterator[int]:
         """Return the endpoints that stand for the pod of a way in."""
         pod = self._engine.cluster.pods[way.pod]
-        for position in self._of_element.get(way.element, ()):
-            endpoint = self._located[position].endpoint
-            by_pod = (endpoint.namespace, endpoint.name) == (pod.namespace, pod.name)
-            workload = pod.workload
-            by_workload = (endpoint.namespace, endpoint.kind, endpoint.name) == (
-                workload.namespace,
-                workload.kind,
-                workload.name,
-            )
-            if by_pod if self._resolution is Resolution.POD else by_workload:
+        workload = pod.workload
+        key: tuple[str, ...] = (workload.namespace, workload.kind, workload.name)
+        if self._resolution is Resolution.POD:
+            key = (pod.namespace, pod.name)
+        for position, item in of_pod.get(key, ()):
+            if way.element in item.elements:
                 yield position
 
     # ---- profiles ----------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ class DataPlane:
         positions: its loaded pods, as positions in `cluster.pods`.
         phantom: the pod that `with_phantoms` adds for it, iff the user named it and no such pod is loaded.
         certain: whether its pods are known: loaded or named by the user.
+        are_pods: whether it consists of pods, also where they are not loaded.
         reasons: what is missing, iff not certain.
     """
 
@@ -44,6 +45,7 @@ class DataPlane:
     positions: tuple[int, ...] = ()
     phantom: Pod | None = None
     certain: bool = False
+    are_pods: bool = False
     reasons: tuple[Reason, ...] = ()
 
 
@@ -274,8 +276,14 @@ class DataPlanes:
             label=label,
             positions=positions,
             certain=bool(positions),
+            are_pods=bool(positions) or (self._says_who(name) and bool(rows) and all(row.pods for row in rows)),
             reasons=() if positions else (_missing(label, rows, "ING-13"),),
         )
+
+    def _says_who(self, name: str | None) -> bool:
+        """Return whether an object, and not a usual name alone, tells who serves a class."""
+        router = name == ROUTER_CLASS and bool(self._routes)
+        return router or any(item.name == name for item in self._cluster.ingress_classes)
 
     # ---- Gateways ----------------------------------------------------------------------------------------------
 
@@ -294,7 +302,7 @@ class DataPlanes:
             return replace(known, id=id_, label=label)
         positions = _gateway_pods(self._cluster, gateway)
         if positions:
-            return DataPlane(id=id_, label=label, positions=positions, certain=True)
+            return DataPlane(id=id_, label=label, positions=positions, certain=True, are_pods=True)
         controller = _controller_name(self._cluster, gateway)
         rows = [row for row in GATEWAY_CONTROLLERS if controller and row.serves(controller)]
         return DataPlane(id=id_, label=label, reasons=(_missing(label, rows, "GW-29"),))
@@ -319,7 +327,7 @@ def _named(cluster: Cluster, class_name: str, pod_name: str) -> DataPlane | None
         return None
     positions = tuple(sorted({position for item in chosen for position in _selected(cluster, item)}))
     phantom = None if positions else _phantom(chosen[0], pod_name)
-    return DataPlane(id="", label="", positions=positions, phantom=phantom, certain=True)
+    return DataPlane(id="", label="", positions=positions, phantom=phantom, certain=True, are_pods=True)
 
 
 def _controllers_for(cluster: Cluster, class_name: str) -> list[Controller]:

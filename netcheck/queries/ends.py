@@ -22,11 +22,12 @@ from netcheck.model.objects import NAMESPACE_NAME_LABEL, Node, Service
 from netcheck.values.addresses import IPSet, address_number
 from netcheck.values.labels import LabelSelector, Operator, Requirement
 
-_NOT_PUBLIC = (
+NOT_PUBLIC = (
     "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
     "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3",
     "::/8", "64:ff9b:1::/48", "100::/64", "2001:db8::/32", "fc00::/7", "fe80::/10", "ff00::/8",
 )  # fmt: skip
+"""Addresses that are not of the public internet: private, shared, special and documentation ranges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +113,7 @@ def parse_end(cluster: Cluster, text: str, default_namespace: str) -> AnEnd:
     if text == "own-node":
         return TheOwnNode()
     if text == "internet":
-        return Addresses(text=text, addresses=~IPSet.of_cidrs(*_NOT_PUBLIC))
+        return Addresses(text=text, addresses=~IPSet.of_cidrs(*NOT_PUBLIC))
     if text == "any-pod" or text.startswith("any-pod:"):
         return _could_exist(text, text.partition(":")[2], default_namespace)
     scheme, colon, rest = text.partition(":")

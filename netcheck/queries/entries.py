@@ -1,88 +1,411 @@
-"""Ways in through an Ingress or a Route, as far as they are modelled: which pods and ports they lead to.
+"""Ways in: what leads from outside to pods through a Service, an Ingress, a Route or a Gateway.
 
-The proxy that serves them is an end of its own whose namespace and labels no manifest tells. What lets everybody in
-lets it in; a pod that no rule opens is closed to it; everything between is unknown (SEMANTICS ING-12, ING-13).
+Policies see the last leg only: from the proxy's pods, or from the client's or a node's address, to the backend's pod on
+its target port (SVC-23, ING-12, GW-27). What serves an object without being loaded is judged as anybody could be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from netcheck.engines.sets import SetEngine
-from netcheck.logic.services import Target, find_service, targets
+from netcheck.logic.classes import Universe
+from netcheck.logic.ir import AllOf, AnyOf, Everything, IsKind, Kind, Mode, NamespaceLabels, PodLabels, Predicate
+from netcheck.logic.services import Target, targets
+from netcheck.logic.translate import resolutions, translate
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Reason, Verdict
-from netcheck.model.objects import Service, ServicePort
+from netcheck.model.objects import Node, Service, ServicePort, ServiceType
 from netcheck.model.policy import Direction
-from netcheck.model.routes import Entry
+from netcheck.model.routes import Ingress, IngressBackend, OpenShiftRoute
+from netcheck.queries.asked import pod_text
+from netcheck.queries.dataplane import ROUTER_CLASS, DataPlane, DataPlanes, effective_class
+from netcheck.queries.doors import Door, DoorKind, doors, source_ranges
+from netcheck.queries.results import Endpoint, EndpointType
+from netcheck.values.addresses import IPSet
 from netcheck.values.connections import ConnectionSet
 from netcheck.values.ports import PortSet
+
+_OF_SERVICES = (DoorKind.LOAD_BALANCER, DoorKind.NODE_PORT, DoorKind.EXTERNAL_IP)
+_SOME_NODE = "some-node"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WayIn:
-    """One entry leads to one pod on a port; `verdict` says whether policies let its proxy in."""
+    """One way leads to one pod on a port. It is unknown iff it has reasons; ways that policies close are left out.
 
-    entry: Entry
+    Attributes:
+        source: id of the proxy's endpoint, or empty: outside addresses.
+        atoms: the atoms of these addresses, a bit set.
+        via: the object through which it leads.
+        pod, element: the backend, as a position and as an element of the universe.
+    """
+
+    source: str = ""
+    atoms: int = 0
+    via: str
     pod: int
     element: int
     connections: ConnectionSet
-    verdict: Verdict
     reasons: tuple[Reason, ...] = ()
 
 
-def ways_in(engine: SetEngine) -> Iterator[WayIn]:
-    """Yield what every entry leads to, by entry, pod and port; targets that policies close are left out."""
-    cluster = engine.cluster
-    for entry in cluster.entries:
-        service = find_service(cluster, entry.namespace, entry.service)
-        if service is None:
-            continue
-        for target in _targets(cluster, entry, service):
-            if target.pod is not None:
-                yield from _way_in(engine, entry, target)
+def list_engine(cluster: Cluster) -> SetEngine:
+    """Return the engine whose addresses are cut also where load balancers restrict their clients (SVC-18)."""
+    cuts = tuple(dict.fromkeys(IPSet.of_cidrs(*ranges) for ranges in _restrictions(cluster)))
+    if not cuts:
+        return SetEngine(cluster)
+    programs = [translate(cluster, profile) for profile in resolutions(cluster)]
+    return SetEngine(cluster, universe=Universe(cluster, programs, cuts=cuts))
 
 
-def _targets(cluster: Cluster, entry: Entry, service: Service) -> Iterator[Target]:
-    for item in service.ports:
-        if entry.port is None or entry.target or entry.port in (item.port, item.name):
-            yield from (t for t in targets(cluster, service, item) if _is_meant(entry, item, t))
+def _restrictions(cluster: Cluster) -> Iterator[tuple[str, ...]]:
+    for service in cluster.services:
+        if service.type is ServiceType.LOAD_BALANCER and (ranges := source_ranges(service)):
+            yield ranges
 
 
-def _is_meant(entry: Entry, item: ServicePort, target: Target) -> bool:
-    """A Route names the pods' port: by number, or by the name of a Service port or of a container port (ING-15)."""
-    if not entry.target or entry.port is None:
-        return True
-    return entry.port in (target.number, str(target.number), item.name, item.target_port)
-
-
-def _way_in(engine: SetEngine, entry: Entry, target: Target) -> Iterator[WayIn]:
-    assert target.pod is not None
-    element = engine.universe.class_of[target.pod]
-    mask = engine.universe.ports.single(target.protocol, target.number)
-    verdict = _verdict(engine, element, mask)
-    if verdict is not Verdict.DENIED:
-        yield WayIn(
-            entry=entry,
-            pod=target.pod,
-            element=element,
-            connections=ConnectionSet.of({target.protocol: PortSet.single(target.number)}),
-            verdict=verdict,
-            reasons=_reasons(entry) if verdict is Verdict.UNKNOWN else (),
+def proxies(cluster: Cluster) -> tuple[Endpoint, ...]:
+    """Return an endpoint for each proxy that serves something: those of Ingresses and Routes, then those of Gateways."""
+    planes = DataPlanes(cluster)
+    classes = {effective_class(cluster, item) for item in cluster.ingresses}
+    classes |= {ROUTER_CLASS} if cluster.openshift_routes else set()
+    ids = sorted({planes.of_class(name).id for name in classes})
+    found = [Endpoint(id=id_, type=EndpointType.INGRESS_CONTROLLER) for id_ in ids]
+    for item in sorted(cluster.gateways, key=lambda gateway: (gateway.namespace, gateway.name)):
+        found.append(
+            Endpoint(
+                id=planes.of_gateway(item).id,
+                type=EndpointType.GATEWAY,
+                namespace=item.namespace,
+                name=item.name,
+                place=item.place,
+            )
         )
+    return tuple(found)
 
 
-def _verdict(engine: SetEngine, element: int, mask: int) -> Verdict:
-    table = engine.table(element, Direction.INGRESS)
-    everything = engine.universe.everything
-    if any(part.mask & mask and part.must == everything for part in table.parts):
-        return Verdict.ALLOWED
-    if not table.opaque and not any(stage.rules for stage in table.stages):
-        return Verdict.DENIED
-    return Verdict.UNKNOWN
+def ways_in(engine: SetEngine) -> Iterator[WayIn]:
+    """Yield what leads in, by proxy or Service, object, pod and port."""
+    yield from _Ways(engine).all()
 
 
-def _reasons(entry: Entry) -> tuple[Reason, ...]:
-    message = f"the proxy that serves {entry.label} is not in the input, so which rules let it in is not known"
-    return (Reason(rule="ING-13", message=message, place=entry.place),)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Backend:
+    """A Service port behind a proxy, and the object that leads there."""
+
+    via: str
+    service: Service
+    item: ServicePort
+
+
+class _Ways:
+    def __init__(self, engine: SetEngine) -> None:
+        self._engine = engine
+        self._cluster = engine.cluster
+        self._planes = DataPlanes(engine.cluster)
+        self._services = {(item.namespace, item.name): item for item in engine.cluster.services}
+        self._targets: dict[tuple[str, str, int, str], tuple[Target, ...]] = {}
+        self._judge = Judge(engine)
+
+    def all(self) -> Iterator[WayIn]:
+        for ingress in self._cluster.ingresses:
+            plane = self._planes.of_class(effective_class(self._cluster, ingress))
+            yield from self._through(plane, self._of_ingress(ingress))
+        for route in self._cluster.openshift_routes:
+            yield from self._of_route(self._planes.of_class(ROUTER_CLASS), route)
+        yield from self._of_services()
+
+    # ---- backends ----------------------------------------------------------------------------------------------
+
+    def _of_ingress(self, ingress: Ingress) -> Iterator[_Backend]:
+        for backend in dict.fromkeys(_backends(ingress)):
+            service = self._services.get((ingress.namespace, backend.service))
+            for item in service.ports if service is not None else ():
+                if service is not None and backend.port in (item.port, item.name):
+                    yield _Backend(via=ingress.label, service=service, item=item)
+
+    def _of_route(self, plane: DataPlane, route: OpenShiftRoute) -> Iterator[WayIn]:
+        """ING-15, ING-16: the port is the pods', and a backend of weight 0 gets nothing."""
+        for backend in route.backends:
+            service = self._services.get((route.namespace, backend.service))
+            if service is None or not backend.weight:
+                continue
+            for item in service.ports:
+                one = _Backend(via=route.label, service=service, item=item)
+                meant = (target for target in self._behind(one) if _is_meant(route, item, target))
+                yield from self._lead(plane, route.label, meant)
+
+    def _through(self, plane: DataPlane, backends: Iterable[_Backend]) -> Iterator[WayIn]:
+        for backend in backends:
+            yield from self._lead(plane, backend.via, self._behind(backend))
+
+    def _behind(self, backend: _Backend) -> tuple[Target, ...]:
+        """SVC-11: proxies use the target port of headless Services too."""
+        service, item = backend.service, backend.item
+        if service.type is ServiceType.EXTERNAL_NAME:
+            return ()
+        key = (service.namespace, service.name, item.port, item.protocol)
+        found = self._targets.get(key)
+        if found is None:
+            found = self._targets[key] = targets(self._cluster, replace(service, headless=False), item)
+        return found
+
+    # ---- through a proxy ---------------------------------------------------------------------------------------
+
+    def _lead(self, plane: DataPlane, via: str, behind: Iterable[Target]) -> Iterator[WayIn]:
+        for target in behind:
+            if target.pod is None:
+                continue
+            found = self._judge.of_proxy(plane, target)
+            if found.verdict is Verdict.DENIED:
+                continue
+            yield WayIn(
+                source=plane.id,
+                via=f"{via} (only through {found.only})" if found.only else via,
+                pod=target.pod,
+                element=self._engine.universe.class_of[target.pod],
+                connections=_connections(target),
+                reasons=found.reasons,
+            )
+
+    # ---- through a Service -------------------------------------------------------------------------------------
+
+    def _of_services(self) -> Iterator[WayIn]:
+        for door in doors(self._cluster) if _has_doors(self._cluster) else ():
+            if door.kind in _OF_SERVICES and not _is_repeated(door):
+                for target in door.targets:
+                    if target.pod is not None:
+                        yield from self._of_door(door, target)
+
+    def _of_door(self, door: Door, target: Target) -> Iterator[WayIn]:
+        assert target.pod is not None
+        via = f"{door.via} ({door.kind.value})"
+        universe = self._engine.universe
+        inside = universe.addresses.everything
+        if door.source_ranges:
+            inside = universe.addresses.bits(IPSet.of_cidrs(*door.source_ranges))
+        element = universe.class_of[target.pod]
+        found = self._judge.addresses(target) if door.keeps_source else self._judge.rewritten(door, target)
+        for atoms, reasons in found:
+            if atoms & inside:
+                yield WayIn(
+                    atoms=atoms & inside,
+                    via=via,
+                    pod=target.pod,
+                    element=element,
+                    connections=_connections(target),
+                    reasons=reasons,
+                )
+
+
+def _has_doors(cluster: Cluster) -> bool:
+    public = (ServiceType.LOAD_BALANCER, ServiceType.NODE_PORT)
+    return any(item.type in public or item.external_ips for item in cluster.services)
+
+
+def _is_repeated(door: Door) -> bool:
+    """Return whether a door says no more than the load balancer in front of it: the node port of one without ranges."""
+    service = door.service
+    if door.kind is not DoorKind.NODE_PORT or service is None:
+        return False
+    return service.type is ServiceType.LOAD_BALANCER and not source_ranges(service)
+
+
+def _backends(ingress: Ingress) -> Iterator[IngressBackend]:
+    found = [ingress.default_backend]
+    found += [path.backend for rule in ingress.rules for path in rule.paths or ()]
+    yield from (item for item in found if item is not None and item.service)
+
+
+def _is_meant(route: OpenShiftRoute, item: ServicePort, target: Target) -> bool:
+    """A Route names the pods' port: by number, or by the name of a Service port or of a container port (ING-15)."""
+    wanted = route.target_port
+    return wanted is None or wanted in (target.number, str(target.number), item.name, item.target_port)
+
+
+def _connections(target: Target) -> ConnectionSet:
+    return ConnectionSet.of({target.protocol: PortSet.single(target.number)})
+
+
+# ---- verdicts --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """Whether a proxy may reach a target; `only` names those of its pods that may, where others may not."""
+
+    verdict: Verdict
+    only: str = ""
+    reasons: tuple[Reason, ...] = ()
+
+
+class Judge:
+    """Says whom policies let through to a target: a proxy, outside addresses, nodes."""
+
+    def __init__(self, engine: SetEngine) -> None:
+        self._engine = engine
+        self._cluster = engine.cluster
+        self._by_pods: dict[tuple[tuple[int, ...], int, int], Judged] = {}
+        self._by_address: dict[tuple[int, int], tuple[int, int]] = {}
+        self._by_node: dict[tuple[int, int], Mapping[str, Verdict]] = {}
+
+    def _key(self, target: Target) -> tuple[int, int]:
+        assert target.pod is not None
+        return self._engine.universe.class_of[target.pod], self._mask(self._engine, target)
+
+    @staticmethod
+    def _mask(engine: SetEngine, target: Target) -> int:
+        return engine.universe.ports.single(target.protocol, target.number)
+
+    # ---- proxies -----------------------------------------------------------------------------------------------
+
+    def of_proxy(self, plane: DataPlane, target: Target) -> Judged:
+        """Return whether every pod of a proxy may reach a target; of one that is not loaded, whether any may."""
+        if not plane.positions:
+            element, mask = self._key(target)
+            verdict = self.of_anybody(element, mask, pods=plane.are_pods)
+            return Judged(verdict=verdict, reasons=plane.reasons if verdict is Verdict.UNKNOWN else ())
+        key = (plane.positions, *self._key(target))
+        found = self._by_pods.get(key)
+        if found is None:
+            found = self._by_pods[key] = self._of_pods(plane, target)
+        return found
+
+    def _of_pods(self, plane: DataPlane, target: Target) -> Judged:
+        element, mask = self._key(target)
+        verdicts: dict[Verdict, list[str]] = {}
+        for position in plane.positions:
+            masks = self._engine.pair(self._engine.universe.class_of[position], element)
+            verdict = _verdict(masks.allowed & mask, masks.unknown & mask)
+            verdicts.setdefault(verdict, []).append(pod_text(self._cluster.pods[position]))
+        if len(verdicts) == 1:
+            (verdict,) = verdicts
+            return Judged(verdict=verdict, reasons=(_undecided(plane),) if verdict is Verdict.UNKNOWN else ())
+        if Verdict.ALLOWED in verdicts:
+            return Judged(verdict=Verdict.ALLOWED, only=", ".join(sorted(set(verdicts[Verdict.ALLOWED]))))
+        return Judged(verdict=Verdict.UNKNOWN, reasons=(_undecided(plane),))
+
+    # ---- anybody -----------------------------------------------------------------------------------------------
+
+    def of_anybody(self, element: int, mask: int, *, pods: bool = False) -> Verdict:
+        """Return allowed iff the policies of a class let everybody in, denied iff nobody; `pods`: it is some pod."""
+        table = self._engine.table(element, Direction.INGRESS)
+        everything = self._engine.universe.everything
+        if any(part.mask & mask and part.must == everything for part in table.parts):
+            return Verdict.ALLOWED
+        if table.opaque:
+            return Verdict.UNKNOWN
+        rules = [rule for stage in table.stages for rule in stage.rules]
+        if not rules:
+            return Verdict.DENIED
+        in_order = any(g.mode is Mode.FIRST_MATCH and g.stages for g in self._engine.program.ingress.groups)
+        ports = self._engine.universe.ports
+        if pods and not in_order:
+            for rule in rules:
+                whole = rule.ports.any_port or ports.mask(rule.ports.numbers) & mask
+                if whole and all(_covers(rule.peer, kind) for kind in (Kind.POD, Kind.HOST_POD)):
+                    return Verdict.ALLOWED
+        return Verdict.UNKNOWN
+
+    # ---- addresses and nodes -----------------------------------------------------------------------------------
+
+    def addresses(self, target: Target) -> Iterator[tuple[int, tuple[Reason, ...]]]:
+        """Yield the atoms of the outside addresses that are let in, and those of which it is not known, with reasons."""
+        key = self._key(target)
+        found = self._by_address.get(key)
+        if found is None:
+            found = self._by_address[key] = self._addresses(*key)
+        allowed, unknown = found
+        yield allowed, ()
+        if unknown:
+            message = "which addresses policies let in depends on facts that the input lacks"
+            yield unknown, (Reason(rule="NP-22", message=message),)
+
+    def _addresses(self, element: int, mask: int) -> tuple[int, int]:
+        universe = self._engine.universe
+        allowed = unknown = 0
+        for atom in range(universe.addresses.count):
+            masks = self._engine.pair(universe.atom_offset + atom, element)
+            allowed |= bool(masks.allowed & mask) << atom
+            unknown |= bool(masks.unknown & mask and not masks.allowed & mask) << atom
+        return allowed, unknown
+
+    def rewritten(self, door: Door, target: Target) -> Iterator[tuple[int, tuple[Reason, ...]]]:
+        """Yield as `addresses` does for a door behind which pods see the address of the node that took the packet."""
+        found = self.nodes(target)
+        verdicts = set(found.values())
+        if verdicts == {Verdict.DENIED}:
+            return
+        element, _ = self._key(target)
+        addresses = self._engine.universe.addresses
+        atoms = 0
+        for version in self._engine.universe.elements[element].families:
+            atoms |= addresses.of_family(version)
+        yield atoms, () if verdicts == {Verdict.ALLOWED} else (_by_node(door, found),)
+
+    def nodes(self, target: Target) -> Mapping[str, Verdict]:
+        """Return what becomes of packets with the address of each loaded node, or of one that nothing is known of."""
+        key = self._key(target)
+        found = self._by_node.get(key)
+        if found is None:
+            found = self._by_node[key] = self._nodes(target)
+        return found
+
+    def _nodes(self, target: Target) -> Mapping[str, Verdict]:
+        assert target.pod is not None
+        engine = self._with_a_node
+        universe = engine.universe
+        if not self._cluster.nodes and universe.mentions.node_selectors:  # ADM-16: nor are its labels known
+            return {_SOME_NODE: self.of_anybody(*self._key(target))}
+        element, mask = universe.class_of[target.pod], self._mask(engine, target)
+        found = {}
+        for index, node in enumerate(engine.cluster.nodes):
+            masks = engine.pair(universe.pod_count + index, element)
+            found[node.name] = _verdict(masks.allowed & mask, masks.unknown & mask)
+        return found
+
+    @cached_property
+    def _with_a_node(self) -> SetEngine:
+        """The engine itself if nodes are loaded, else one over the pods behind doors with a node of no known address."""
+        if self._cluster.nodes:
+            return self._engine
+        behind = {target.pod for door in doors(self._cluster) for target in door.targets if target.pod is not None}
+        return SetEngine(replace(self._cluster, nodes=(Node(name=_SOME_NODE),)), sorted(behind))
+
+
+def _verdict(allowed: int, unknown: int) -> Verdict:
+    return Verdict.ALLOWED if allowed else Verdict.UNKNOWN if unknown else Verdict.DENIED
+
+
+def _covers(peer: Predicate, kind: Kind) -> bool:
+    """Return whether a predicate is true of every endpoint of a kind, loaded or not; false where that is not plain."""
+    match peer:
+        case Everything():
+            return True
+        case IsKind(kinds):
+            return kind in kinds
+        case NamespaceLabels(selector) | PodLabels(selector):
+            return kind in (Kind.POD, Kind.HOST_POD) and not selector.requirements
+        case AllOf(parts):
+            return all(_covers(part, kind) for part in parts)
+        case AnyOf(parts):
+            return any(_covers(part, kind) for part in parts)
+        case _:
+            return False
+
+
+def _undecided(plane: DataPlane) -> Reason:
+    message = f"whether policies let {plane.label} in depends on facts that the input lacks"
+    return Reason(rule="ING-12", message=message)
+
+
+def _by_node(door: Door, found: Mapping[str, Verdict]) -> Reason:
+    seen = f"behind {door.via} pods see the address of the node that took the packet"
+    rest = "which is not known (--node-cidr says where nodes lie)"
+    let_in: Sequence[str] = sorted(name for name, verdict in found.items() if verdict is Verdict.ALLOWED)
+    if let_in:
+        rest = f"and of the nodes only some are let in: {', '.join(let_in)}"
+    return Reason(rule="NP-22", message=f"{seen}, {rest}", place=door.place)

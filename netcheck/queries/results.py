@@ -22,6 +22,7 @@ class EndpointType(Enum):
     NODE = "node"
     OWN_NODE = "own-node"
     INGRESS_CONTROLLER = "ingress-controller"
+    GATEWAY = "gateway"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
