@@ -1,0 +1,323 @@
+"""Ingresses of a class and OpenShift Routes as frontends: the order of ING-5, ING-6, ING-9, ING-10, ING-15 and ING-16."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from netcheck.errors import Place
+from netcheck.logic.requests import (
+    ANY_HOST,
+    ANY_PATH,
+    Fact,
+    Frontend,
+    FrontendId,
+    HostKind,
+    HostTest,
+    Line,
+    Outcome,
+    PathKind,
+    PathTest,
+    RequestPredicate,
+    Tie,
+    prefix,
+    ranked,
+)
+from netcheck.model.cluster import Cluster
+from netcheck.model.flow import Reason
+from netcheck.model.gateway import Redirect
+from netcheck.model.objects import Service, ServiceType
+from netcheck.model.profile import Switch
+from netcheck.model.request import Chosen, Scheme, Served, Share
+from netcheck.model.routes import Ingress, IngressBackend, IngressPath, OpenShiftBackend, OpenShiftRoute
+
+WEB = frozenset({Scheme.HTTP, Scheme.HTTPS, Scheme.GRPC})
+SECURE = frozenset({Scheme.HTTPS, Scheme.TLS})
+Key = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """Which class each Ingress has (ING-2, ING-3). `defaults` are the classes marked as such."""
+
+    by_class: dict[str, list[Ingress]]
+    defaults: tuple[str, ...]
+
+    @staticmethod
+    def of(cluster: Cluster) -> Classes:
+        """Return the Ingresses by effective class; those without one are under the empty name."""
+        defaults = tuple(sorted(item.name for item in cluster.ingress_classes if item.default))
+        found: dict[str, list[Ingress]] = {}
+        for ingress in cluster.ingresses:
+            own = ingress.class_annotation or ingress.class_name
+            fallen_back = defaults[0] if len(defaults) == 1 else ""
+            found.setdefault(own or fallen_back, []).append(ingress)
+        return Classes(found, defaults)
+
+
+class Ingresses:
+    """Frontends of the Ingress classes and of the OpenShift router."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.classes = Classes.of(cluster)
+        self._services = {(item.namespace, item.name): item for item in cluster.services}
+        self._known: dict[str, bool] = {}
+
+    def _knows(self, namespace: str) -> bool:
+        if namespace not in self._known:
+            self._known[namespace] = self.cluster.knows_namespace(namespace)
+        return self._known[namespace]
+
+    # ---- Ingress -----------------------------------------------------------------------------------------------
+
+    def names(self) -> tuple[str, ...]:
+        """Return the classes that some Ingress has or may have, in order."""
+        several = self.classes.defaults if self.classes.by_class.get("") else ()
+        return tuple(sorted({*self.classes.by_class, *several}))
+
+    def at_class(self, name: str) -> Frontend:
+        """Return the frontend of an Ingress class; of the empty name: of the Ingresses without one."""
+        lines = [line for ingress in self.classes.by_class.get(name, []) for line in self._ingress(ingress, ())]
+        if name in self.classes.defaults and len(self.classes.defaults) > 1:
+            for ingress in self.classes.by_class.get("", []):
+                lines += self._ingress(ingress, (_class_fact(ingress, self.classes.defaults, name),))
+        otherwise = Outcome(status=404)
+        identity = FrontendId("Ingress", "", name)
+        return Frontend(id=identity, entries=ranked(lines), otherwise=otherwise, tie=Tie.OPEN)
+
+    def _ingress(self, ingress: Ingress, facts: tuple[Fact, ...]) -> Iterator[Line]:
+        for number, rule in enumerate(ingress.rules):
+            host, level = _ingress_host(rule.host)
+            base = RequestPredicate(schemes=WEB, host=host, facts=facts)
+            if rule.paths is None:
+                yield from self._without_paths(ingress, number, base, level)
+            for place, item in enumerate(rule.paths or ()):
+                outcome = self._to_backend(ingress, item.backend, number, place)
+                predicate, key = self._path(item, base)
+                yield _line(ingress, (level, *key), predicate, outcome, (number, place))
+        if ingress.default_backend is not None:
+            predicate = RequestPredicate(schemes=WEB, facts=facts)
+            outcome = self._to_backend(ingress, ingress.default_backend, -1, -1)
+            yield _line(ingress, (9,), predicate, outcome, (-1, -1))
+
+    def _without_paths(self, ingress: Ingress, number: int, base: RequestPredicate, level: int) -> Iterator[Line]:
+        """A rule without `http` takes all of its host, and to where is left to the controller (ING-10)."""
+        rule = ingress.rules[number]
+        message = (
+            f"where {ingress.label} sends requests for `{rule.host or '*'}`, for which it has no paths, is not known"
+        )
+        fact = Fact(f"{ingress.label} rule {number}", reason=Reason(rule="ING-10", message=message, place=rule.place))
+        backend = ingress.default_backend
+        outcome = (
+            self._to_backend(ingress, backend, -1, -1)
+            if backend is not None
+            else Outcome(status=404, served=_served(ingress))
+        )
+        predicate = RequestPredicate(schemes=WEB, host=base.host, facts=(*base.facts, fact))
+        yield _line(ingress, (level, 8, number), predicate, outcome, (number, -1))
+
+    def _path(self, item: IngressPath, base: RequestPredicate) -> tuple[RequestPredicate, Key]:
+        """Return the predicate of a path and its order: the longest, of equal ones the exact one (ING-6)."""
+        length = -len(item.path)
+        facts = base.facts
+        kind = item.type
+        if kind == "ImplementationSpecific" and self.cluster.profile.ingress_impl_specific is Switch.YES:
+            kind = "Prefix"
+        if kind == "Exact":
+            path, key = PathTest(PathKind.EXACT, item.path), (1, length, 0)
+        elif kind == "Prefix":
+            path, key = prefix(item.path), (1, length, 1)
+        else:
+            path, key = ANY_PATH, (0, 0, 0)
+            facts = (*facts, _specific(item))
+        return RequestPredicate(schemes=WEB, host=base.host, path=path, facts=facts), key
+
+    def _to_backend(self, ingress: Ingress, backend: IngressBackend, rule: int, place: int) -> Outcome:
+        chosen = Chosen(
+            kind="Ingress",
+            namespace=ingress.namespace,
+            name=ingress.name,
+            rule=rule,
+            match=place,
+            place=backend.place or ingress.place,
+        )
+        served = _served(ingress)
+        if not backend.service:
+            kind, _, name = backend.resource.partition("/")
+            share = Share(namespace=ingress.namespace, name=name, kind=kind, problem="InvalidKind", place=backend.place)
+            message = f"what the resource backend `{backend.resource}` is, is left to the controller"
+            reason = Reason(rule="ING-8", message=message, place=backend.place)
+            return Outcome(served=served, chosen=chosen, shares=(share,), reasons=(reason,))
+        share, reasons = self._share(ingress.namespace, backend.service, backend.port, backend.place)
+        status = 500 if share.problem else None
+        return Outcome(status=status, served=served, chosen=chosen, shares=(share,), reasons=reasons)
+
+    def _share(
+        self, namespace: str, name: str, port: int | str | None, place: Place | None, weight: int = 1
+    ) -> tuple[Share, tuple[Reason, ...]]:
+        """Return the share of a Service of the same namespace (ING-8, ING-15); `port` None or of pods: not looked up."""
+        service = self._services.get((namespace, name))
+        problem = ""
+        reasons: tuple[Reason, ...] = ()
+        if service is None and self._knows(namespace):
+            problem = "BackendNotFound"
+        elif service is None:
+            message = f"whether Service `{namespace}/{name}` exists: the input does not define its namespace"
+            reasons = (Reason(rule="ING-8", message=message, place=place),)
+        elif service is not None and not _has_port(service, port):
+            problem = "BackendNotFound"
+        share = Share(namespace=namespace, name=name, port=port, weight=weight, problem=problem, place=place)
+        return share, reasons
+
+    # ---- OpenShift ---------------------------------------------------------------------------------------------
+
+    def at_router(self) -> Frontend:
+        """Return the frontend of the OpenShift router."""
+        lines: list[Line] = []
+        owners = _owners(self.cluster.openshift_routes)
+        for route in self.cluster.openshift_routes:
+            host = _route_host(route)
+            facts = _ownership(route, owners.get(host, ()))
+            if facts is not None:
+                lines += self._route(route, host, facts)
+        entries = ranked(lines)
+        return Frontend(id=FrontendId("Router"), entries=entries, otherwise=Outcome(status=503))
+
+    def _route(self, route: OpenShiftRoute, host: HostTest, facts: tuple[Fact, ...]) -> Iterator[Line]:
+        level = {HostKind.EXACT: 1, HostKind.MADE_UP: 1}.get(host.kind, 2)
+        chosen = Chosen(kind="Route", namespace=route.namespace, name=route.name, place=route.place)
+        served = Served(kind="Route", namespace=route.namespace, name=route.name)
+        backend = self._route_outcome(route, chosen, served)
+        if route.termination == "passthrough":
+            base = RequestPredicate(schemes=SECURE, sni=host, facts=facts)
+            yield _route_line(route, (0, level), base, backend)
+        length = -len(route.path.rstrip("/"))
+        path = prefix(route.path)
+        if route.termination in ("edge", "reencrypt"):
+            base = RequestPredicate(schemes=frozenset({Scheme.HTTPS}), host=host, path=path, facts=facts)
+            yield _route_line(route, (1, level, length), base, backend)
+        plain = RequestPredicate(schemes=frozenset({Scheme.HTTP}), host=host, path=path, facts=facts)
+        if not route.termination or (route.insecure == "Allow" and route.termination != "passthrough"):
+            yield _route_line(route, (1, level, length), plain, backend)
+        elif route.insecure == "Redirect":
+            to = Redirect(scheme="https", status=302)
+            outcome = Outcome(status=302, served=served, chosen=chosen, redirect=to)
+            yield _route_line(route, (1, level, length), plain, outcome)
+
+    def _route_outcome(self, route: OpenShiftRoute, chosen: Chosen, served: Served) -> Outcome:
+        weighted = [item for item in route.backends if item.weight > 0]
+        found = [self._route_share(route, item) for item in weighted]
+        shares = tuple(share for share, _ in found)
+        reasons = tuple(reason for _, part in found for reason in part)
+        status = None if any(not share.problem for share in shares) else 503
+        return Outcome(status=status, served=served, chosen=chosen, shares=shares, reasons=reasons)
+
+    def _route_share(self, route: OpenShiftRoute, backend: OpenShiftBackend) -> tuple[Share, tuple[Reason, ...]]:
+        share, reasons = self._share(route.namespace, backend.service, None, backend.place, backend.weight)
+        return Share(
+            namespace=share.namespace,
+            name=share.name,
+            port=route.target_port,
+            weight=share.weight,
+            problem=share.problem,
+            place=share.place,
+        ), reasons
+
+
+def _has_port(service: Service, port: int | str | None) -> bool:
+    if port is None or service.type is ServiceType.EXTERNAL_NAME:
+        return True
+    return any(port in (item.port, item.name) for item in service.ports)
+
+
+def _served(ingress: Ingress) -> Served:
+    return Served(kind="Ingress", namespace=ingress.namespace, name=ingress.name)
+
+
+def _class_fact(ingress: Ingress, defaults: tuple[str, ...], name: str) -> Fact:
+    """Several default classes: the newest one took it, and the input does not tell which that is (ING-3)."""
+    message = f"which of the default classes {', '.join(defaults)} {ingress.label} got is not known"
+    reason = Reason(rule="ING-3", message=message, place=ingress.place)
+    return Fact(f"class of {ingress.label}", name, defaults, reason)
+
+
+def _specific(item: IngressPath) -> Fact:
+    message = f"what the path `{item.path}` of type ImplementationSpecific matches is left to the controller"
+    return Fact(f"path specific {item.path}", reason=Reason(rule="ING-6", message=message, place=item.place))
+
+
+def _ingress_host(host: str) -> tuple[HostTest, int]:
+    if not host:
+        return ANY_HOST, 3
+    if host.startswith("*."):
+        return HostTest(HostKind.CHILD, host[2:]), 2
+    return HostTest(HostKind.EXACT, host), 1
+
+
+def _line(ingress: Ingress, key: Key, predicate: RequestPredicate, outcome: Outcome, order: tuple[int, int]) -> Line:
+    return Line(
+        key=key,
+        predicate=predicate,
+        outcome=outcome,
+        owner=ingress.label,
+        order=(f"{ingress.namespace}/{ingress.name}", *order),
+        created=ingress.created,
+        place=ingress.place,
+    )
+
+
+def _route_line(route: OpenShiftRoute, key: Key, predicate: RequestPredicate, outcome: Outcome) -> Line:
+    return Line(
+        key=key,
+        predicate=predicate,
+        outcome=outcome,
+        owner=route.label,
+        order=(f"{route.namespace}/{route.name}", 0, 0),
+        created=route.created,
+        place=route.place,
+    )
+
+
+# ---- hosts of OpenShift Routes -------------------------------------------------------------------------------------
+
+
+def _route_host(route: OpenShiftRoute) -> HostTest:
+    if not route.host:
+        return HostTest(HostKind.MADE_UP, f"{route.name}-{route.namespace}")
+    if route.subdomain:
+        return HostTest(HostKind.CHILD, route.host.partition(".")[2])
+    return HostTest(HostKind.EXACT, route.host)
+
+
+def _owners(routes: Sequence[OpenShiftRoute]) -> dict[HostTest, tuple[str, ...]]:
+    """Return the namespaces that may own each host: that of the oldest Route, as far as ages are known (ING-16)."""
+    claims: dict[HostTest, list[OpenShiftRoute]] = {}
+    for route in routes:
+        claims.setdefault(_route_host(route), []).append(route)
+    return {host: _possible_owners(found) for host, found in claims.items()}
+
+
+def _possible_owners(routes: Sequence[OpenShiftRoute]) -> tuple[str, ...]:
+    dated = [route for route in routes if route.created]
+    possible = {route.namespace for route in routes if not route.created}
+    if dated:
+        possible.add(min(dated, key=lambda route: (route.created, f"{route.namespace}/{route.name}")).namespace)
+    return tuple(sorted(possible))
+
+
+def _ownership(route: OpenShiftRoute, owners: tuple[str, ...]) -> tuple[Fact, ...] | None:
+    """Return the facts on which it rests whether the Route is admitted; None iff it is not."""
+    if route.namespace not in owners:
+        return None
+    facts: list[Fact] = []
+    if len(owners) > 1:
+        message = (
+            f"which of the namespaces {', '.join(owners)} owns the host `{route.host}`: Routes lack creationTimestamps"
+        )
+        reason = Reason(rule="ING-16", message=message, place=route.place)
+        facts.append(Fact(f"owner of {route.host}", route.namespace, owners, reason))
+    if not route.host:
+        message = f"the host that the router makes up for {route.label} is not known"
+        facts.append(Fact(f"host of {route.label}", reason=Reason(rule="ING-15", message=message, place=route.place)))
+    return tuple(facts)
