@@ -15,6 +15,7 @@ from netcheck.errors import Place
 from netcheck.logic.services import Target, targets
 from netcheck.model.cluster import Cluster
 from netcheck.model.objects import Pod, Service, ServicePort, ServiceType
+from netcheck.values.addresses import IPSet
 from netcheck.values.ports import MAX_PORT, Protocol
 
 SOURCE_RANGES_ANNOTATION = "service.beta.kubernetes.io/load-balancer-source-ranges"
@@ -129,11 +130,20 @@ def _opens_node_port(service: Service, item: ServicePort) -> bool:
 
 
 def source_ranges(service: Service) -> tuple[str, ...]:
-    """Return the clients that a load balancer lets in: of the field, or else of the older annotation (SVC-18)."""
-    if service.load_balancer_source_ranges:
-        return service.load_balancer_source_ranges
+    """Return the clients that a load balancer lets in: of the field, or else of the older annotation (SVC-18).
+
+    What is no CIDR is left out: nothing that it might mean is a restriction to rely on.
+    """
     text = service.annotations.get(SOURCE_RANGES_ANNOTATION, "")
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    stated = service.load_balancer_source_ranges or tuple(part.strip() for part in text.split(","))
+    return tuple(part for part in stated if _is_range(part))
+
+
+def _is_range(text: str) -> bool:
+    try:
+        return bool(IPSet.of_cidrs(text))
+    except ValueError:
+        return False
 
 
 def _load_balancer(service: Service, item: ServicePort, behind: tuple[Target, ...]) -> Door:
