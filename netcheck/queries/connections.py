@@ -207,8 +207,10 @@ class _Lister:
                     key = (source, destination, way.via, way.reasons)
                     merged[key] = merged.get(key, ConnectionSet.none()) | way.connections
         for (source, destination, via, why), found in sorted(merged.items(), key=lambda item: item[0][:3]):
-            if self._is_way_reported(source, destination):
-                yield Row(source=source, destination=destination, connections=found, reasons=why, via=via)
+            certain = merged.get((source, destination, via, ()), ConnectionSet.none())
+            left = found - certain if why else found
+            if left and self._is_way_reported(source, destination):
+                yield Row(source=source, destination=destination, connections=left, reasons=why, via=via)
 
     def _by_atom(self) -> list[tuple[int, int]]:
         """Return (the atom that represents it, position) for each endpoint of addresses."""

@@ -11,12 +11,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from netcheck.engines.sets import SetEngine
+from netcheck.logic.ages import in_order
+from netcheck.logic.attachment import Attachments, Binding, attachments
 from netcheck.logic.classes import Universe
 from netcheck.logic.ir import AllOf, AnyOf, Everything, IsKind, Kind, Mode, NamespaceLabels, PodLabels, Predicate
 from netcheck.logic.services import Target, targets
 from netcheck.logic.translate import resolutions, translate
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Reason, Verdict
+from netcheck.model.gateway import BackendRef, Extension, Gateway, Mirror, Redirect, RouteRule
 from netcheck.model.objects import Node, Service, ServicePort, ServiceType
 from netcheck.model.policy import Direction
 from netcheck.model.routes import Ingress, IngressBackend, OpenShiftRoute
@@ -29,6 +32,8 @@ from netcheck.values.connections import ConnectionSet
 from netcheck.values.ports import PortSet
 
 _OF_SERVICES = (DoorKind.LOAD_BALANCER, DoorKind.NODE_PORT, DoorKind.EXTERNAL_IP)
+_ONE_WINS = ("TCPRoute", "UDPRoute")
+"""Of these only the oldest route of a listener receives traffic (GW-20)."""
 _SOME_NODE = "some-node"
 
 
@@ -94,11 +99,12 @@ def ways_in(engine: SetEngine) -> Iterator[WayIn]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Backend:
-    """A Service port behind a proxy, and the object that leads there."""
+    """A Service port behind a proxy, and the object that leads there: unless facts are missing, the `reasons`."""
 
     via: str
     service: Service
     item: ServicePort
+    reasons: tuple[Reason, ...] = ()
 
 
 class _Ways:
@@ -116,6 +122,10 @@ class _Ways:
             yield from self._through(plane, self._of_ingress(ingress))
         for route in self._cluster.openshift_routes:
             yield from self._of_route(self._planes.of_class(ROUTER_CLASS), route)
+        attached = attachments(self._cluster) if self._cluster.gateways else None
+        for gateway in self._cluster.gateways if attached is not None else ():
+            assert attached is not None
+            yield from self._through(self._planes.of_gateway(gateway), _of_gateway(attached, gateway))
         yield from self._of_services()
 
     # ---- backends ----------------------------------------------------------------------------------------------
@@ -140,7 +150,7 @@ class _Ways:
 
     def _through(self, plane: DataPlane, backends: Iterable[_Backend]) -> Iterator[WayIn]:
         for backend in backends:
-            yield from self._lead(plane, backend.via, self._behind(backend))
+            yield from self._lead(plane, backend.via, self._behind(backend), backend.reasons)
 
     def _behind(self, backend: _Backend) -> tuple[Target, ...]:
         """SVC-11: proxies use the target port of headless Services too."""
@@ -155,7 +165,9 @@ class _Ways:
 
     # ---- through a proxy ---------------------------------------------------------------------------------------
 
-    def _lead(self, plane: DataPlane, via: str, behind: Iterable[Target]) -> Iterator[WayIn]:
+    def _lead(
+        self, plane: DataPlane, via: str, behind: Iterable[Target], doubts: tuple[Reason, ...] = ()
+    ) -> Iterator[WayIn]:
         for target in behind:
             if target.pod is None:
                 continue
@@ -168,7 +180,7 @@ class _Ways:
                 pod=target.pod,
                 element=self._engine.universe.class_of[target.pod],
                 connections=_connections(target),
-                reasons=found.reasons,
+                reasons=_distinct((*doubts, *found.reasons)),
             )
 
     # ---- through a Service -------------------------------------------------------------------------------------
@@ -218,6 +230,59 @@ def _backends(ingress: Ingress) -> Iterator[IngressBackend]:
     found = [ingress.default_backend]
     found += [path.backend for rule in ingress.rules for path in rule.paths or ()]
     yield from (item for item in found if item is not None and item.service)
+
+
+def _distinct(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    return tuple(sorted(set(reasons), key=lambda reason: (reason.rule, reason.message)))
+
+
+def _of_gateway(attached: Attachments, gateway: Gateway) -> Iterator[_Backend]:
+    """Yield what the routes of a Gateway's accepted listeners lead to (GW-12, GW-22, GW-24)."""
+    for bound in attached.listeners(gateway):
+        if not bound.accepted and not bound.reasons:
+            continue
+        bindings = attached.bindings(bound)
+        for binding in bindings:
+            doubts = (*bound.reasons, *binding.reasons)
+            if binding.route.kind in _ONE_WINS:
+                rivals = [item.route for item in bindings if item.route.kind == binding.route.kind]
+                if in_order(rivals) and binding.route is not rivals[0]:
+                    continue
+                doubts = (*doubts, *(() if in_order(rivals) else (_no_oldest(binding),)))
+            for rule in binding.route.rules:
+                yield from _of_rule(attached, binding, rule, doubts)
+
+
+def _no_oldest(binding: Binding) -> Reason:
+    message = f"which {binding.route.kind} of listener `{binding.bound.listener.name}` is the oldest is not known"
+    return Reason(rule="GW-20", message=message, place=binding.route.place)
+
+
+def _of_rule(
+    attached: Attachments, binding: Binding, rule: RouteRule, doubts: tuple[Reason, ...]
+) -> Iterator[_Backend]:
+    """GW-21: a mirror's backend is led to as well, a redirect leads nowhere, and an extension may do anything."""
+    for item in (*rule.filters, *(one for ref in rule.backends for one in ref.filters)):
+        if isinstance(item, Extension):
+            message = f"a filter of type {item.type} of {binding.route.label} may send requests elsewhere"
+            doubts = (*doubts, Reason(rule="GW-21", message=message, place=item.place))
+    for ref in _refs(rule):
+        resolved = attached.backends.resolve(binding.route, ref)
+        if resolved.service is None or resolved.port is None or (resolved.share.problem and not resolved.reasons):
+            continue
+        reasons = (*doubts, *resolved.reasons)
+        via = binding.bound.gateway.label
+        yield _Backend(via=via, service=resolved.service, item=resolved.port, reasons=reasons)
+
+
+def _refs(rule: RouteRule) -> Iterator[BackendRef]:
+    if any(isinstance(item, Redirect) for item in rule.filters):
+        return
+    for ref in rule.backends:
+        if ref.weight and not any(isinstance(item, Redirect) for item in ref.filters):
+            yield ref
+            yield from (item.backend for item in ref.filters if isinstance(item, Mirror))
+    yield from (item.backend for item in rule.filters if isinstance(item, Mirror))
 
 
 def _is_meant(route: OpenShiftRoute, item: ServicePort, target: Target) -> bool:

@@ -10,24 +10,24 @@ from netcheck.model.cluster import Loaded
 from netcheck.model.flow import Verdict
 from netcheck.queries.results import ConnectionList, Endpoint, EndpointType, Row
 from netcheck.report.connection_table import OWN_NODE
-from netcheck.report.folding import bit_set, fold
+from netcheck.report.folding import bit_set, fold, ways_in
 from netcheck.report.layout import Style, count, footer, ports_text
 from netcheck.report.naming import Names
 from netcheck.values.connections import ConnectionSet
 from netcheck.values.ports import PROTOCOLS, PortSet
 
-CSV_COLUMNS = ("source", "destination", "verdict", "tcp", "udp", "sctp", "depends_on", "reasons")
+CSV_COLUMNS = ("source", "destination", "verdict", "tcp", "udp", "sctp", "depends_on", "reasons", "via")
 
 
 def connection_csv(found: ConnectionList) -> Iterator[str]:
-    """Yield a line for each pair, allowed ones first; ports as `80,443`, `8000-8100` or `all`."""
+    """Yield a line for each pair and way in, allowed ones first; ports as `80,443`, `8000-8100` or `all`."""
     yield _csv_line(CSV_COLUMNS)
     for verdict, rows in ((Verdict.ALLOWED, found.rows()), (Verdict.UNKNOWN, iter(found.unknown))):
         for row in rows:
             ports = [_ports(row.connections.of_protocol(protocol)) for protocol in PROTOCOLS]
             ends = (found.endpoints[row.source].id, found.endpoints[row.destination].id)
             reasons = "; ".join(f"{reason.rule}: {reason.message}" for reason in row.reasons)
-            yield _csv_line((*ends, verdict.value, *ports, " ".join(row.depends_on), reasons))
+            yield _csv_line((*ends, verdict.value, *ports, " ".join(row.depends_on), reasons, row.via))
 
 
 def _ports(ports: PortSet) -> str:
@@ -54,13 +54,19 @@ def connection_markdown(loaded: Loaded, found: ConnectionList, *, by_source: boo
             mark = f" (depends on {', '.join(entry.depends_on)})" if entry.depends_on else ""
             yield _markdown_line(ends, ports_text(entry.connections) + mark, others)
             ends = ""
+    if found.entries:
+        yield "\nWays in:\n\n| from | via | ports | to |\n|---|---|---|---|\n"
+        for way in ways_in(found.entries):
+            sources, ends = (", ".join(names.together(mask)) for mask in (way.sources, way.destinations))
+            yield _markdown_line(sources, way.via, ports_text(way.connections), ends)
     if folded.own_node is not None:
         yield f"\n{OWN_NODE[by_source]}\n"
     if found.unknown:
         yield f"\n{count(len(found.unknown), 'pair')} unknown:\n\n| from | to | ports | because |\n|---|---|---|---|\n"
         for row in found.unknown:
             why = "; ".join(f"{reason.rule}: {reason.message}" for reason in row.reasons)
-            yield _markdown_line(names.one(row.source), names.one(row.destination), ports_text(row.connections), why)
+            ports = ports_text(row.connections) + (f" via {row.via}" if row.via else "")
+            yield _markdown_line(names.one(row.source), names.one(row.destination), ports, why)
     notes = footer(loaded, Style(width=10_000))
     if notes:
         yield "\n" + "".join(f"- {line}\n" for line in notes)
@@ -95,6 +101,7 @@ def _within_namespace(endpoint: Endpoint) -> str:
 
 def _edge(row: Row, style: str) -> str:
     label = "" if row.connections == ConnectionSet.all() else ports_text(row.connections)
+    label = f"{label} via {row.via}".strip() if row.via else label
     return f"  n{row.source} -> n{row.destination} [label={_quoted(label)}{style}];\n"
 
 

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator
 
 from netcheck.model.cluster import Loaded
 from netcheck.model.flow import Reason
-from netcheck.queries.results import ConnectionList, Row
-from netcheck.report.folding import Entry, Section, bit_set, fold
+from netcheck.queries.results import ConnectionList, EndpointType, Row
+from netcheck.report.folding import Entry, Section, bit_set, fold, ways_in
 from netcheck.report.layout import MOST_NAMES, Style, count, folded, folded_of, footer, ports_text, prose, wrapped
 from netcheck.report.naming import Names
 from netcheck.report.paint import Role
 
 _PORTS_COLUMN = 26
 EXAMPLES = 3
+PROXIES = (EndpointType.INGRESS_CONTROLLER, EndpointType.GATEWAY)
 MOST_GROUPS = 50_000
 """Above this many groups of different connections a table is not made: it would be tens of thousands of lines."""
 _NO_REASON = Reason(rule="NET-18", message="which fact is missing was not recorded")
@@ -60,6 +61,7 @@ class _Table:
         """Yield the sections, what is not known, and the notes."""
         for section in self._sections:
             yield _lines(self._section(section))
+        yield _lines(self._ways_in())
         if self._own_node is not None:
             yield _lines([OWN_NODE[self._by_source]])
         if whole:
@@ -98,15 +100,33 @@ class _Table:
 
     def _unreached(self) -> Iterator[str]:
         """Yield the ends that have no connection at all, which their absence would not say."""
-        present = {end for section in self._sections for end in section.ends}
-        open_ends = {row.source if self._by_source else row.destination for row in self._found.unknown}
-        named = present | open_ends
+        named = {end for section in self._sections for end in section.ends}
+        for row in (*self._found.unknown, *self._found.entries):
+            named.add(row.source if self._by_source else row.destination)
+        if not self._by_source:  # nothing is said of who reaches a proxy itself
+            named |= {n for n, item in enumerate(self._found.endpoints) if item.type in PROXIES}
         missing = [end for end in range(len(self._found.endpoints)) if end not in named]
         names = self._names.together(bit_set(missing))
         if names:
             nothing = "nothing else" if self._own_node is not None else "nothing"
             first = f"reach {nothing}: " if self._by_source else f"reached by {nothing}: "
             yield from wrapped(folded(names, self._style), first=first, indent=len(first), width=self._style.width)
+
+    def _ways_in(self) -> Iterator[str]:
+        """Yield what leads in through Services, Ingresses, Routes and Gateways: by object and ports, the ends together."""
+        if not self._found.entries:
+            return
+        yield self._style.paint("ways in", Role.NAME)
+        heading = ""
+        for way in ways_in(self._found.entries):
+            sources = folded(self._names.together(way.sources), self._style)
+            ends = folded(self._names.together(way.destinations), self._style)
+            lines = wrapped(sources, first=f"  {way.via}, from ", indent=4, width=self._style.width)
+            if "\n".join(lines) != heading:
+                heading = "\n".join(lines)
+                yield from lines
+            first = f"    {ports_text(way.connections)}  to "
+            yield from wrapped(ends, first=first, indent=len(first), width=self._style.width)
 
     # ---- what is not known ---------------------------------------------------------------------------------------
 
@@ -126,15 +146,16 @@ class _Table:
 
     def _pairs(self, rows: list[Row]) -> Iterator[str]:
         """Yield the pairs by destination and ports, the sources together."""
-        cells: dict[tuple[str, int], list[int]] = {}
+        cells: dict[tuple[str, str, int], list[int]] = {}
         for row in rows:
-            cells.setdefault((ports_text(row.connections), row.destination), []).append(row.source)
-        joined: dict[tuple[str, tuple[str, ...]], list[int]] = {}
-        for (ports, destination), sources in cells.items():
-            joined.setdefault((ports, tuple(self._names.together(bit_set(sources)))), []).append(destination)
+            cells.setdefault((ports_text(row.connections), row.via, row.destination), []).append(row.source)
+        joined: dict[tuple[str, str, tuple[str, ...]], list[int]] = {}
+        for (ports, via, destination), sources in cells.items():
+            joined.setdefault((ports, via, tuple(self._names.together(bit_set(sources)))), []).append(destination)
         lines = [
             f"{ports} from {', '.join(sources)} to {', '.join(self._names.together(bit_set(destinations)))}"
-            for (ports, sources), destinations in joined.items()
+            + (f" via {via}" if via else "")
+            for (ports, via, sources), destinations in joined.items()
         ]
         shown = lines if self._style.verbose or len(lines) <= EXAMPLES + 1 else lines[:EXAMPLES]
         for line in shown:
@@ -147,7 +168,9 @@ class _Table:
             yield f"[{number}] another CNI profile answers otherwise: {', '.join(names)}"
         if not self._style.quiet:
             pairs = count(self._folded.pairs, "allowed pair")
-            yield f"{count(len(self._found.endpoints), 'endpoint')}, {pairs}, {len(self._found.unknown):,} unknown"
+            ways = f", {count(len(self._found.entries), 'way')} in" if self._found.entries else ""
+            unknown = f"{len(self._found.unknown):,} unknown"
+            yield f"{count(len(self._found.endpoints), 'endpoint')}, {pairs}{ways}, {unknown}"
         yield from footer(self._loaded, self._style)
 
 

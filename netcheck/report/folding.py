@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from netcheck.queries.results import ConnectionList, EndpointType, RowGroup
+from netcheck.queries.results import ConnectionList, EndpointType, Row, RowGroup
 from netcheck.values.connections import ConnectionSet
 
 Marks = tuple[str, ...]
@@ -51,6 +51,33 @@ class Folded:
     sections: tuple[Section, ...]
     pairs: int
     own_node: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """Ways in of one object with the same ports: from each of `sources` to each of `destinations` (bit sets)."""
+
+    via: str
+    connections: ConnectionSet
+    sources: int
+    destinations: int
+
+
+def ways_in(rows: Iterable[Row]) -> tuple[Ways, ...]:
+    """Return rows with a `via` folded: by object and ports, then the destinations with the same sources."""
+    cells: dict[tuple[str, ConnectionSet, int], int] = {}
+    for row in rows:
+        key = (row.via, row.connections, row.destination)
+        cells[key] = cells.get(key, 0) | 1 << row.source
+    joined: dict[tuple[str, ConnectionSet, int], int] = {}
+    for (via, connections, destination), sources in cells.items():
+        found = (via, connections, sources)
+        joined[found] = joined.get(found, 0) | 1 << destination
+    made = (
+        Ways(via=via, connections=connections, sources=sources, destinations=destinations)
+        for (via, connections, sources), destinations in joined.items()
+    )
+    return tuple(sorted(made, key=lambda way: (way.via, _first(way.destinations), str(way.connections), way.sources)))
 
 
 def fold(found: ConnectionList, *, by_source: bool = False) -> Folded:

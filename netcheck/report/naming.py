@@ -45,6 +45,8 @@ class Names:
             return f"node {endpoint.name}"
         if endpoint.type is EndpointType.OWN_NODE:
             return "own node"
+        if endpoint.type is EndpointType.GATEWAY:
+            return f"gateway {endpoint.namespace}/{endpoint.name}"
         if endpoint.type is EndpointType.WORKLOAD and self._uses[endpoint.namespace, endpoint.name] == 1:
             return f"{endpoint.namespace}/{endpoint.name}"
         return endpoint.id

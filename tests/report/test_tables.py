@@ -129,10 +129,10 @@ class TestExports:
 
     def test_csv(self):
         assert "".join(connection_csv(self.found)).splitlines() == [
-            "source,destination,verdict,tcp,udp,sctp,depends_on,reasons",
-            "a/web[Deployment],a/db[Deployment],allowed,80,,,,",
-            "ip:rest,a/db[Deployment],allowed,all,all,all,,",
-            "a/db[Deployment],a/web[Deployment],unknown,all,all,all,,NP-20: the pod's address is not known",
+            "source,destination,verdict,tcp,udp,sctp,depends_on,reasons,via",
+            "a/web[Deployment],a/db[Deployment],allowed,80,,,,,",
+            "ip:rest,a/db[Deployment],allowed,all,all,all,,,",
+            "a/db[Deployment],a/web[Deployment],unknown,all,all,all,,NP-20: the pod's address is not known,",
         ]
 
     def test_markdown(self):
