@@ -179,8 +179,9 @@ _ROUTE_FILTER = struct(
 )  # fmt: skip
 _ROUTE_BACKEND = struct(**_REFERENCE, port=_I, weight=_I, filters=ListOf(_ROUTE_FILTER))
 _NAMED_MATCH = ListOf(struct(type=_S, name=_S, value=_S))
+_PARENTS = ListOf(struct(**_REFERENCE, sectionName=_S, port=_I))
 _HTTP_ROUTE = struct(
-    parentRefs=ListOf(struct(**_REFERENCE, sectionName=_S, port=_I)), hostnames=_STRINGS, useDefaultGateways=_S,
+    parentRefs=_PARENTS, hostnames=_STRINGS, useDefaultGateways=_S,
     rules=ListOf(
         struct(
             name=_S,
@@ -193,6 +194,21 @@ _HTTP_ROUTE = struct(
         )
     ),
 )  # fmt: skip
+_GRPC_ROUTE = struct(
+    parentRefs=_PARENTS, hostnames=_STRINGS, useDefaultGateways=_S,
+    rules=ListOf(
+        struct(
+            name=_S,
+            matches=ListOf(struct(method=struct(type=_S, service=_S, method=_S), headers=_NAMED_MATCH)),
+            filters=ListOf(_ROUTE_FILTER),
+            backendRefs=ListOf(_ROUTE_BACKEND),
+            sessionPersistence=_A,
+        )
+    ),
+)  # fmt: skip
+_PLAIN_RULES = ListOf(struct(name=_S, backendRefs=ListOf(struct(**_REFERENCE, port=_I, weight=_I))))
+_PLAIN_ROUTE = struct(parentRefs=_PARENTS, useDefaultGateways=_S, rules=_PLAIN_RULES)
+_TLS_ROUTE = struct(parentRefs=_PARENTS, useDefaultGateways=_S, hostnames=_STRINGS, rules=_PLAIN_RULES)
 _LISTENER = struct(
     name=_S, hostname=_S, port=_I, protocol=_S,
     tls=struct(mode=_S, certificateRefs=ListOf(struct(**_REFERENCE)), options=_LABELS, frontendValidation=_A),
@@ -200,9 +216,40 @@ _LISTENER = struct(
         namespaces=struct(from_=_S, selector=SELECTOR), kinds=ListOf(struct(group=_S, kind=_S))
     ),
 )  # fmt: skip
+_VALIDATION = struct(caCertificateRefs=ListOf(struct(**_REFERENCE)), mode=_S)
+_GATEWAY_TLS = struct(
+    backend=struct(clientCertificateRef=struct(**_REFERENCE)),
+    frontend=struct(
+        default=struct(validation=_VALIDATION),
+        perPort=ListOf(struct(port=_I, tls=struct(validation=_VALIDATION))),
+    ),
+)
 _GATEWAY = struct(
-    gatewayClassName=_S, listeners=ListOf(_LISTENER), addresses=ListOf(struct(type=_S, value=_S)),
-    **_any("infrastructure backendTLS allowedListeners tls defaultScope"),
+    gatewayClassName=_S, listeners=ListOf(_LISTENER), addresses=ListOf(struct(type=_S, value=_S)), tls=_GATEWAY_TLS,
+    infrastructure=struct(labels=_LABELS, annotations=_LABELS, parametersRef=_A), defaultScope=_S, backendTLS=_A,
+    allowedListeners=struct(namespaces=struct(from_=_S, selector=SELECTOR)),
+)  # fmt: skip
+_LISTENER_SET = struct(parentRef=struct(**_REFERENCE), listeners=ListOf(_LISTENER))
+_REFERENCE_GRANT = struct(
+    from_=ListOf(struct(group=_S, kind=_S, namespace=_S)), to=ListOf(struct(group=_S, kind=_S, name=_S))
+)
+_LOCAL_REFERENCE = struct(group=_S, kind=_S, name=_S)
+_BACKEND_TLS = struct(
+    targetRefs=ListOf(struct(group=_S, kind=_S, name=_S, sectionName=_S)), options=_LABELS,
+    validation=struct(
+        caCertificateRefs=ListOf(_LOCAL_REFERENCE), wellKnownCACertificates=_S, hostname=_S,
+        subjectAltNames=ListOf(struct(type=_S, hostname=_S, uri=_S)),
+    ),
+    **_any("targetRef tls"),
+)  # fmt: skip
+_OPENSHIFT_TARGET = struct(kind=_S, name=_S, weight=_I)
+_OPENSHIFT_ROUTE = struct(
+    host=_S, subdomain=_S, path=_S, to=_OPENSHIFT_TARGET, alternateBackends=ListOf(_OPENSHIFT_TARGET),
+    port=struct(targetPort=_IS), wildcardPolicy=_S, httpHeaders=_A,
+    tls=struct(
+        termination=_S, certificate=_S, key=_S, caCertificate=_S, destinationCACertificate=_S,
+        insecureEdgeTerminationPolicy=_S, externalCertificate=_A,
+    ),
 )  # fmt: skip
 
 
@@ -231,7 +278,20 @@ def schemas() -> Mapping[tuple[str, str], Struct]:
         ("policy.networking.k8s.io", "BaselineAdminNetworkPolicy"): _with_spec(_ADMIN_POLICY),
         ("policy.networking.k8s.io", "ClusterNetworkPolicy"): _with_spec(_CLUSTER_POLICY),
         ("gateway.networking.k8s.io", "HTTPRoute"): _with_spec(_HTTP_ROUTE),
+        ("gateway.networking.k8s.io", "GRPCRoute"): _with_spec(_GRPC_ROUTE),
+        ("gateway.networking.k8s.io", "TLSRoute"): _with_spec(_TLS_ROUTE),
+        ("gateway.networking.k8s.io", "TCPRoute"): _with_spec(_PLAIN_ROUTE),
+        ("gateway.networking.k8s.io", "UDPRoute"): _with_spec(_PLAIN_ROUTE),
+        ("gateway.networking.k8s.io", "GatewayClass"): _with_spec(
+            struct(controllerName=_S, description=_S, parametersRef=_A)
+        ),
         ("gateway.networking.k8s.io", "Gateway"): _with_spec(_GATEWAY),
+        ("gateway.networking.k8s.io", "ListenerSet"): _with_spec(_LISTENER_SET),
+        ("gateway.networking.x-k8s.io", "XListenerSet"): _with_spec(_LISTENER_SET),
+        ("gateway.networking.k8s.io", "ReferenceGrant"): _with_spec(_REFERENCE_GRANT),
+        ("gateway.networking.k8s.io", "BackendTLSPolicy"): _with_spec(_BACKEND_TLS),
+        ("networking.k8s.io", "IngressClass"): _with_spec(struct(controller=_S, parameters=_A)),
+        ("route.openshift.io", "Route"): _with_spec(_OPENSHIFT_ROUTE),
         ("", "ConfigMap"): _top(data=_LABELS, binaryData=_LABELS, immutable=_B),
         ("", "Secret"): _top(data=_LABELS, stringData=_LABELS, immutable=_B, type=_S),
     }
