@@ -56,6 +56,7 @@ class Ground:
         self.nodes = mask_of(range(universe.pod_count, universe.own_node))
         self.own_node = 1 << universe.own_node
         self.outside = universe.everything & ~((1 << universe.atom_offset) - 1)
+        self._families = {version: universe.family_bits(version) for version in (4, 6)}
         self.loaded = 0
         self.of_namespace: dict[str, int] = {}
         for number, element in enumerate(universe.elements[: universe.pod_count]):
@@ -65,9 +66,9 @@ class Ground:
         self.stranger_of: dict[int, Stranger] = {}
         for position, item in enumerate(self.strangers, len(cluster.pods)):
             self.stranger_of.setdefault(universe.class_of[position], item)
-        self._policies: dict[str, list[NetworkPolicy]] = {}
+        self.policies: dict[str, list[NetworkPolicy]] = {}
         for policy in cluster.policies:
-            self._policies.setdefault(policy.namespace, []).append(policy)
+            self.policies.setdefault(policy.namespace, []).append(policy)
         self._slices: dict[tuple[str, ...], Cluster] = {}
         self._from_namespaces: dict[tuple[int, ...], dict[str, tuple[int, int]]] = {}
         self._metadata: dict[str, tuple[int, int]] = {}
@@ -181,7 +182,7 @@ class Ground:
         families = self.universe.elements[element].families
         shared = 0
         for version in families:
-            shared |= bits & self.universe.family_bits(version)
+            shared |= bits & self._families[version]
         return shared or bits
 
     # ---- the oracle ----------------------------------------------------------------------------------------------
@@ -220,7 +221,7 @@ class Ground:
         names = tuple(sorted({end.pod.namespace for end in ends if isinstance(end, PodEnd)}))
         found = self._slices.get(names)
         if found is None:
-            policies = tuple(policy for name in names for policy in self._policies.get(name, ()))
+            policies = tuple(policy for name in names for policy in self.policies.get(name, ()))
             found = self._slices[names] = replace(self.cluster, policies=policies, pods=())
         return found
 

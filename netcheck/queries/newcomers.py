@@ -14,6 +14,7 @@ from netcheck.queries.incoming import Block
 from netcheck.queries.openings import UNKNOWN_PODS, Clients, Opening
 from netcheck.queries.results import PairResult
 from netcheck.queries.strangers import Needs, Stranger
+from netcheck.queries.walls import is_walled_off
 from netcheck.values.connections import ConnectionSet
 from netcheck.values.labels import LabelSelector
 
@@ -78,7 +79,7 @@ class Newcomers:
     # ---- where no stranger gets in -------------------------------------------------------------------------------
 
     def _none_of_them(self, here: Here, blocks: list[Block]) -> Opening:
-        if not blocks and self._has_no_rule(here):
+        if not blocks and self._is_closed(here):
             pod = self._ground.cluster.pods[here.pods[0]]
             stranger = PodEnd(self._ground.strangers[0].pod)
             _, deciders = self._ground.confirmed(stranger, PodEnd(pod), ConnectionSet.none(), Verdict.DENIED)
@@ -90,11 +91,16 @@ class Newcomers:
         answer = self._answers[here.element]
         return _not_examined(here) if answer is None else self._of_answer(answer)
 
-    def _has_no_rule(self, here: Here) -> bool:
-        """Return whether only NetworkPolicies without any rule select the pod: then they let nobody in (NP-3, NP-4)."""
-        table = self._ground.engine.table(here.element, Direction.INGRESS)
-        alone = not table.opaque and not self._ground.cluster.admin
-        return alone and table.restricted and not any(stage.rules for stage in table.stages)
+    def _is_closed(self, here: Here) -> bool:
+        """Return whether NetworkPolicies let nobody in, having no rules (NP-3, NP-4), or nobody who can get out."""
+        ground = self._ground
+        if ground.cluster.admin or ground.cluster.opaque or here.endpoint.host_network:
+            return False
+        table = ground.engine.table(here.element, Direction.INGRESS)
+        if not table.restricted:
+            return False
+        pod = ground.cluster.pods[here.pods[0]]
+        return not any(stage.rules for stage in table.stages) or is_walled_off(ground.given, ground.policies, pod)
 
     def _solved(self, here: Here) -> PairResult:
         """Ask about the policies of the pod's own namespace first; those of others can only forbid what these allow."""
