@@ -21,6 +21,7 @@ from netcheck.values.ports import Protocol
 
 NODE_LOCAL = "169.254.20.10"
 SYSTEM, OPENSHIFT = "kube-system", "openshift-dns"
+_CACHE = "node-local-dns"
 _HOMES = (SYSTEM, OPENSHIFT)
 _SERVICES = ((SYSTEM, "kube-dns"), (SYSTEM, "coredns"), (OPENSHIFT, "dns-default"))
 _OPENSHIFT_LABEL = "dns.operator.openshift.io/daemonset-dns"
@@ -94,7 +95,9 @@ class Dns:
     def has_node_local(self) -> bool:
         """Whether NodeLocal DNSCache is loaded (DNS-10)."""
         return any(
-            pod.namespace == SYSTEM and pod.host_network and pod.labels.get("k8s-app") == "node-local-dns"
+            pod.namespace == SYSTEM
+            and pod.host_network
+            and _CACHE in (pod.labels.get("k8s-app"), pod.labels.get("app"), pod.workload.name)
             for pod in self._cluster.pods
         )
 

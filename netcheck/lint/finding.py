@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -61,11 +62,35 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Suppressed:
+    """A finding that a note ignores: the note's reason and place, and its last day as text, or empty."""
+
+    finding: Finding
+    reason: str
+    place: Place
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LintResult:
-    """The findings, sorted by place and rule, and the codes of the rules that were checked."""
+    """The findings, sorted by place and rule, and the codes of the rules that were checked.
+
+    `suppressed` are those that a note ignores, `known` those that the baseline knows: neither is in `findings`.
+    """
 
     findings: tuple[Finding, ...]
     checked_rules: tuple[str, ...]
+    suppressed: tuple[Suppressed, ...] = ()
+    known: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathSettings:
+    """What holds for findings in files that match `pattern`: `*` and `?` as in a shell, `*` also over folders."""
+
+    pattern: str
+    ignore: frozenset[str] = frozenset()
+    severity: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +102,13 @@ class LintSettings:
         select: only these rules; empty: all. Heuristic findings of a rule selected by name are reported.
         ignore: not these rules.
         severity: rule -> severity of all its findings.
+        paths: what holds for some files only; later ones win.
+        today: the day on which notes are judged; None: no note has expired.
     """
 
     pedantic: bool = False
     select: frozenset[str] = frozenset()
     ignore: frozenset[str] = frozenset()
     severity: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    paths: tuple[PathSettings, ...] = ()
+    today: dt.date | None = None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
 from netcheck.errors import Problem, Severity
+
+_UNNAMED_PORT = re.compile(r"ports\[\d+\]\.name: (required value|duplicate value ``)$")
 
 
 class Fault(Enum):
@@ -13,6 +16,7 @@ class Fault(Enum):
     REFUSED = "refused by the API server"
     UNKNOWN_FIELD = "a field or version that the API does not have"
     ADMIN_VERSION = "admin policies of two versions, or a baseline that is not named default"
+    UNNAMED_PORT = "one of several ports of a Service, EndpointSlice or Endpoints without a name"
     OTHER = "reported as a problem only"
 
 
@@ -29,6 +33,8 @@ def fault_of(problem: Problem) -> Fault:
         return Fault.ADMIN_VERSION
     if "only one baseline admin network policy with the name" in message:
         return Fault.ADMIN_VERSION
+    if problem.object.startswith(("Service ", "EndpointSlice ", "Endpoints ")) and _UNNAMED_PORT.search(message):
+        return Fault.UNNAMED_PORT
     if message.startswith("defined twice"):
         return Fault.OTHER
     if problem.severity is Severity.ERROR or "servers from 1.36 refuse it" in message:

@@ -1,20 +1,23 @@
-"""Runs the rules over what was loaded."""
+"""Runs the rules over what was loaded, and sets apart what users chose to ignore."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import fnmatch
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from netcheck.errors import UsageError
 from netcheck.lint.catalogue import RULES, find_rule
 from netcheck.lint.finding import SEVERITIES, Finding, LintResult, LintSettings, Severity
 from netcheck.lint.rule import Rule
+from netcheck.lint.rules import nc903_unused_note
 from netcheck.lint.snapshot import Snapshot
+from netcheck.lint.suppress import Outcome, suppress
 from netcheck.model.cluster import Loaded
 
 
 def lint(loaded: Loaded, settings: LintSettings) -> LintResult:
-    """Return the findings of the chosen rules, sorted by place and rule, none twice.
+    """Return the findings of the chosen rules, sorted by place and rule, none twice; those that notes ignore apart.
 
     Rules about kinds that the input does not hold are checked only if they are selected by name.
 
@@ -23,21 +26,54 @@ def lint(loaded: Loaded, settings: LintSettings) -> LintResult:
         WitnessMismatch: a witness did not stand up to the oracle.
     """
     selected, ignored = _codes(settings.select), _codes(settings.ignore)
-    severities = _severities(settings.severity)
+    weigh = _Weights(settings)
     chosen = [rule for rule in RULES if (not selected or rule.code in selected) and rule.code not in ignored]
-    snapshot = Snapshot(loaded)
+    snapshot = Snapshot(loaded, code_of=lambda word: find_rule(word).code, today=settings.today)
     rules = [rule for rule in chosen if rule.code in selected or rule.looks_at(snapshot)]
-    found = [
-        replace(finding, severity=severities.get(rule.code, finding.severity))
-        for rule in rules
-        for finding in _reported(rule, snapshot, pedantic=settings.pedantic or rule.code in selected)
+    found = [finding for rule in rules for finding in rule.check(snapshot)]
+    outcome = suppress(sorted(dict.fromkeys(found), key=_order), snapshot.notes, settings.today)
+    kept = [*outcome.kept, *_unused(outcome, chosen)]
+    reported = [
+        weighed
+        for finding in kept
+        if finding.basis != "heuristic" or settings.pedantic or finding.rule in selected
+        if (weighed := weigh(finding)) is not None
     ]
-    ordered = sorted(dict.fromkeys(found), key=lambda finding: finding.sort_key)
-    return LintResult(findings=tuple(ordered), checked_rules=tuple(rule.code for rule in rules))
+    return LintResult(
+        findings=tuple(sorted(reported, key=_order)),
+        checked_rules=tuple(rule.code for rule in rules),
+        suppressed=outcome.suppressed,
+    )
 
 
-def _reported(rule: Rule, snapshot: Snapshot, *, pedantic: bool) -> Iterator[Finding]:
-    return (finding for finding in rule.check(snapshot) if pedantic or finding.basis != "heuristic")
+def _order(finding: Finding) -> tuple[str, int, int, str, str, str]:
+    return finding.sort_key
+
+
+def _unused(outcome: Outcome, chosen: Iterable[Rule]) -> Iterable[Finding]:
+    """Return what is said of notes that cover nothing, if that is wanted and all their rules were run."""
+    codes = {rule.code for rule in chosen}
+    if nc903_unused_note.RULE.code not in codes:
+        return ()
+    return nc903_unused_note.of_notes(ignore for ignore in outcome.unused if ignore.rules <= codes)
+
+
+class _Weights:
+    """What the settings make of a finding: its severity by rule and by path, or nothing where its path ignores it."""
+
+    def __init__(self, settings: LintSettings) -> None:
+        self._everywhere = _severities(settings.severity)
+        self._paths = [(item.pattern, _codes(item.ignore), _severities(item.severity)) for item in settings.paths]
+
+    def __call__(self, finding: Finding) -> Finding | None:
+        severity = self._everywhere.get(finding.rule, finding.severity)
+        file = finding.place.file if finding.place is not None else ""
+        for pattern, ignored, severities in self._paths:
+            if fnmatch.fnmatchcase(file, pattern):
+                if finding.rule in ignored:
+                    return None
+                severity = severities.get(finding.rule, severity)
+        return replace(finding, severity=severity)
 
 
 def _codes(words: Iterable[str]) -> frozenset[str]:

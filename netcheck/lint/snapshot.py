@@ -19,8 +19,8 @@ from netcheck.logic.atoms import indexes
 from netcheck.logic.classes import mask_of
 from netcheck.logic.ir import Kind
 from netcheck.model.cluster import Cluster, Loaded
-from netcheck.model.flow import AddressEnd, End, Flow, PodEnd, Tier, Verdict
-from netcheck.model.objects import NAMESPACE_NAME_LABEL, Pod, Service, ServiceType, WorkloadId
+from netcheck.model.flow import AddressEnd, End, Flow, NodeEnd, PodEnd, Tier, Verdict
+from netcheck.model.objects import NAMESPACE_NAME_LABEL, EndpointSlice, Pod, Service, ServiceType, WorkloadId
 from netcheck.model.policy import Direction, NetworkPolicy, PodPeer
 from netcheck.queries.replay import replayed
 from netcheck.queries.results import FlowText
@@ -65,6 +65,7 @@ class Snapshot:
         self._subjects: dict[Direction, tuple[Subjects, ...]] = {}
         self._open: dict[Direction, tuple[Pod, ...]] = {}
         self._by_policy: dict[Direction, dict[int, list[Subjects]]] = {}
+        self._by_pod: dict[Direction, dict[int, Subjects]] = {}
 
     # ---- indexes -------------------------------------------------------------------------------------------------
 
@@ -88,6 +89,29 @@ class Snapshot:
         for service in self.cluster.services:
             found.setdefault(service.namespace, []).append(service)
         return {name: tuple(services) for name, services in found.items()}
+
+    @cached_property
+    def service_at(self) -> Mapping[tuple[str, str], Service]:
+        """(namespace, name) -> the Service."""
+        return {(service.namespace, service.name): service for service in self.cluster.services}
+
+    def slices_of(self, service: Service) -> tuple[EndpointSlice, ...]:
+        """Return the EndpointSlices of a Service that count, or else its legacy Endpoints (SVC-14, SVC-15)."""
+        usable = [item for item in self._slices.get((service.namespace, service.name), ()) if is_usable(item)]
+        return tuple(item for item in usable if not item.legacy) or tuple(usable)
+
+    @cached_property
+    def _slices(self) -> Mapping[tuple[str, str], list[EndpointSlice]]:
+        found: dict[tuple[str, str], list[EndpointSlice]] = {}
+        for piece in self.cluster.endpoint_slices:
+            found.setdefault((piece.namespace, piece.service), []).append(piece)
+        return found
+
+    @cached_property
+    def pod_at(self) -> Mapping[str, int]:
+        """Address -> the loaded pod that has it; host-network pods have their node's and are left out."""
+        pods = enumerate(self.cluster.pods)
+        return {text: position for position, pod in pods if not pod.host_network for text in pod.addresses}
 
     def selected(self, policy: NetworkPolicy) -> tuple[int, ...]:
         """Return the loaded pods that a policy's selector matches, host-network pods too."""
@@ -205,6 +229,14 @@ class Snapshot:
                     found.setdefault(id(member), []).append(subjects)
         return tuple(found.get(id(policy), ()))
 
+    def subjects_at(self, position: int, direction: Direction) -> Subjects | None:
+        """Return the group that a pod is in; None for a host-network pod, which is in no group."""
+        found = self._by_pod.get(direction)
+        if found is None:
+            groups = self.subjects(direction)
+            found = self._by_pod[direction] = {pod: subjects for subjects in groups for pod in subjects.pods}
+        return found.get(position)
+
     @cached_property
     def anyone(self) -> int:
         """Every element but the own node, which policies exempt, as bits."""
@@ -268,11 +300,13 @@ class Snapshot:
         return {id(pod): position for position, pod in enumerate(self.cluster.pods)}
 
     def _is_loaded(self, end: End) -> bool:
-        return isinstance(end, AddressEnd) or (isinstance(end, PodEnd) and id(end.pod) in self._position)
+        return isinstance(end, AddressEnd | NodeEnd) or (isinstance(end, PodEnd) and id(end.pod) in self._position)
 
     def _element(self, end: End) -> int:
         if isinstance(end, AddressEnd):
             return self.address_element(end.address)
+        if isinstance(end, NodeEnd):
+            return self.engine.universe.pod_count + self.cluster.nodes.index(end.node)
         assert isinstance(end, PodEnd)
         return self.element(self._position[id(end.pod)])
 
@@ -282,8 +316,15 @@ def end_text(end: End) -> str:
     if isinstance(end, PodEnd):
         identity = end.pod.workload
         return str(identity) if end.pod.template else f"{end.pod.namespace}/{end.pod.name}[Pod]"
+    if isinstance(end, NodeEnd):
+        return f"node:{end.node.name}"
     assert isinstance(end, AddressEnd)
     return end.address
+
+
+def is_usable(piece: EndpointSlice) -> bool:
+    """Return whether proxies read an EndpointSlice: not if it holds names instead of addresses (SVC-14)."""
+    return piece.address_type != "FQDN"
 
 
 def example_labels(selector: LabelSelector) -> dict[str, str] | None:

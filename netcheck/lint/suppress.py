@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from netcheck.errors import UsageError
-from netcheck.lint.finding import Finding
+from netcheck.lint.finding import Finding, Suppressed
 from netcheck.model.ignores import IgnoreNote
 
 _NAMED = re.compile(
@@ -41,9 +41,14 @@ class Ignore:
         place = finding.place
         return place is not None and (place.file, place.line) == (self.note.place.file, self.note.line)
 
-    def is_expired(self, today: dt.date) -> bool:
-        """Return whether the last day of the note is before `today`."""
-        return self.until is not None and self.until < today
+    def is_expired(self, today: dt.date | None) -> bool:
+        """Return whether the last day of the note is before `today`; never if `today` is None."""
+        return today is not None and self.until is not None and self.until < today
+
+    def over(self, finding: Finding) -> Suppressed:
+        """Return the finding as ignored by this note."""
+        until = self.until.isoformat() if self.until is not None else ""
+        return Suppressed(finding=finding, reason=self.reason, place=self.note.place, until=until)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,14 +97,6 @@ def _until(rest: str) -> tuple[dt.date | None, str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Suppressed:
-    """A finding that is ignored, and the note that says so."""
-
-    finding: Finding
-    ignore: Ignore
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """Findings apart: those that stay, those that are ignored, and the notes that cover nothing or no longer count."""
 
@@ -109,7 +106,7 @@ class Outcome:
     expired: tuple[Ignore, ...]
 
 
-def suppress(findings: Iterable[Finding], ignores: Sequence[Ignore], today: dt.date) -> Outcome:
+def suppress(findings: Iterable[Finding], ignores: Sequence[Ignore], today: dt.date | None) -> Outcome:
     """Return the findings with the ignored ones set apart; each is counted to the first note that covers it."""
     expired = tuple(ignore for ignore in ignores if ignore.is_expired(today))
     valid = [ignore for ignore in ignores if not ignore.is_expired(today)]
@@ -122,7 +119,7 @@ def suppress(findings: Iterable[Finding], ignores: Sequence[Ignore], today: dt.d
         covering = [ignore for ignore in by_rule.get(finding.rule, ()) if ignore.covers(finding)]
         if covering:
             used.update(covering)
-            suppressed.append(Suppressed(finding=finding, ignore=covering[0]))
+            suppressed.append(covering[0].over(finding))
         else:
             kept.append(finding)
     unused = tuple(ignore for ignore in valid if ignore not in used)

@@ -66,6 +66,13 @@ kind: Service
 metadata: {name: kube-dns, namespace: kube-system}
 spec: {clusterIP: 10.96.0.10, ports: [{name: dns, port: 53, protocol: UDP}]}
 ---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: kube-dns-1, namespace: kube-system, labels: {kubernetes.io/service-name: kube-dns}}
+addressType: IPv4
+endpoints: [{addresses: [192.0.2.53]}]
+ports: [{name: dns, port: 53, protocol: UDP}]
+---
 apiVersion: v1
 kind: Pod
 metadata: {name: web, namespace: shop}

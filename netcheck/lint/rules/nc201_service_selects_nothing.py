@@ -1,11 +1,12 @@
 """A Service whose selector matches no pod.
 
-What it finds: Services that have a selector and no loaded pod to lead to.
+What it finds: Services that have a selector, no loaded pod to lead to and no address in an EndpointSlice.
 Why it matters: such a Service has no endpoints, and connections to it are refused. The usual cause is a selector that names
 the labels of a Deployment instead of those of its pod template.
 When to ignore it: the pods are deployed from elsewhere. An info unless the input is known to be whole.
 How it is decided: by matching the selector against the labels of the loaded pods and pod templates of the namespace.
-Source: SEMANTICS SVC-2, SVC-25.
+Services without a selector are NC207.
+Source: SEMANTICS SVC-2, SVC-14, SVC-25.
 """
 
 from __future__ import annotations
@@ -39,7 +40,17 @@ kind: Service
 metadata: {name: web, namespace: shop}
 spec: {selector: {app: web}, ports: [{port: 80}]}
 ---
-{apiVersion: v1, kind: Service, metadata: {name: external, namespace: shop}, spec: {ports: [{port: 80}]}}
+apiVersion: v1
+kind: Service
+metadata: {name: external, namespace: shop}
+spec: {selector: {app: elsewhere}, ports: [{port: 80}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: external-1, namespace: shop, labels: {kubernetes.io/service-name: external}}
+addressType: IPv4
+endpoints: [{addresses: [192.0.2.10]}]
+ports: [{port: 80}]
 ---
 apiVersion: v1
 kind: Pod
@@ -57,6 +68,8 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield one finding for each Service whose selector matches nothing."""
     for service in snapshot.cluster.services:
         if not service.selector or service.type is ServiceType.EXTERNAL_NAME or snapshot.backends(service):
+            continue
+        if any(piece.endpoints for piece in snapshot.slices_of(service)):  # of pods that are not loaded
             continue
         yield _finding(snapshot, service)
 

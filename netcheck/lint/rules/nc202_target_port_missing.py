@@ -3,9 +3,9 @@
 What it finds: Service ports whose `targetPort` is a name that no selected pod declares with the Service port's protocol.
 Why it matters: endpoints are made without that port, silently, and connections to it are refused.
 When to ignore it: a container that is injected later declares the port. An info where only some of the pods lack it.
-How it is decided: by the container ports of the selected pods. A number that no container declares is no defect, and is
-reported with `--pedantic` only.
-Source: SEMANTICS SVC-7, NET-17.
+How it is decided: by the container ports of the selected pods; a port that an EndpointSlice of the Service has is there. A
+number that no container declares, or with another protocol only, is no defect, and is reported with `--pedantic` only.
+Source: SEMANTICS SVC-7, SVC-14, NET-17.
 """
 
 from __future__ import annotations
@@ -58,10 +58,19 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
     for service in snapshot.cluster.services:
         pods = [snapshot.cluster.pods[i] for i in snapshot.backends(service)]
         for item in service.ports if pods else ():
+            if _is_offered(snapshot, service, item):
+                continue
             if isinstance(item.target_port, str):
                 yield from _by_name(service, item, pods)
             elif any(pod.ports for pod in pods):
                 yield from _by_number(service, item, pods)
+
+
+def _is_offered(snapshot: Snapshot, service: Service, item: ServicePort) -> bool:
+    """Return whether an EndpointSlice of the Service has the port: it says what its writer found (SVC-14)."""
+    key = (item.name, item.protocol)
+    ports = (port for piece in snapshot.slices_of(service) for port in piece.ports if piece.endpoints and port.number)
+    return any((port.name, port.protocol) == key for port in ports)
 
 
 def _by_name(service: Service, item: ServicePort, pods: list[Pod]) -> Iterator[Finding]:
@@ -92,8 +101,10 @@ def _by_number(service: Service, item: ServicePort, pods: list[Pod]) -> Iterator
     number = item.port if service.headless else item.target_port
     assert isinstance(number, int)
     if not any(declares(pod, item.protocol, number) for pod in pods):
+        others = sorted({port.protocol for pod in pods for port in pod.ports if port.number == number})
+        but = f" with that protocol, only with {' and '.join(others)}" if others else ""
         yield RULE.finding(
-            f"port {item.port} leads to {item.protocol} {number}, which no container of {owners(pods)} declares",
+            f"port {item.port} leads to {item.protocol} {number}, which no container of {owners(pods)} declares{but}",
             about=f"Service {service.namespace}/{service.name}",
             place=item.place,
             severity="info",
