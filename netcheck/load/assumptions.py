@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from netcheck.load.route_assumptions import route_assumptions
 from netcheck.model.admin import AdminNetworks, AdminPeer, AdminPods
 from netcheck.model.cluster import Assumption, Cluster
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, Node
@@ -61,7 +62,7 @@ def _has_several_of_a_family(node: Node) -> bool:
 
 def assumptions(cluster: Cluster) -> tuple[Assumption, ...]:
     """Return what was assumed about a cluster."""
-    return tuple(_assumptions(cluster))
+    return (*_assumptions(cluster), *route_assumptions(cluster))
 
 
 def _assumptions(cluster: Cluster) -> Iterator[Assumption]:
