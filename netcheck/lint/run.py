@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from netcheck.errors import UsageError
 from netcheck.lint.catalogue import RULES, find_rule
 from netcheck.lint.finding import SEVERITIES, Finding, LintResult, LintSettings, Severity
-from netcheck.lint.rule import Rule
-from netcheck.lint.rules import nc903_unused_note
+from netcheck.lint.rules import nc901_unusable_note, nc902_expired_note, nc903_unused_note
 from netcheck.lint.snapshot import Snapshot
-from netcheck.lint.suppress import Outcome, suppress
+from netcheck.lint.suppress import BadNote, Ignore, Outcome, read, suppress
 from netcheck.model.cluster import Loaded
 
 
@@ -28,11 +28,14 @@ def lint(loaded: Loaded, settings: LintSettings) -> LintResult:
     selected, ignored = _codes(settings.select), _codes(settings.ignore)
     weigh = _Weights(settings)
     chosen = [rule for rule in RULES if (not selected or rule.code in selected) and rule.code not in ignored]
-    snapshot = Snapshot(loaded, code_of=lambda word: find_rule(word).code, today=settings.today)
+    snapshot = Snapshot(loaded)
     rules = [rule for rule in chosen if rule.code in selected or rule.looks_at(snapshot)]
     found = [finding for rule in rules for finding in rule.check(snapshot)]
-    outcome = suppress(sorted(dict.fromkeys(found), key=_order), snapshot.notes, settings.today)
-    kept = [*outcome.kept, *_unused(outcome, chosen)]
+    notes = [read(note, lambda word: find_rule(word).code) for note in loaded.ignores]
+    ignores = [note for note in notes if isinstance(note, Ignore)]
+    outcome = suppress(sorted(dict.fromkeys(found), key=_order), ignores, settings.today)
+    bad = [note for note in notes if isinstance(note, BadNote)]
+    kept = [*outcome.kept, *_about_notes(bad, outcome, {rule.code for rule in chosen})]
     reported = [
         weighed
         for finding in kept
@@ -50,12 +53,14 @@ def _order(finding: Finding) -> tuple[str, int, int, str, str, str]:
     return finding.sort_key
 
 
-def _unused(outcome: Outcome, chosen: Iterable[Rule]) -> Iterable[Finding]:
-    """Return what is said of notes that cover nothing, if that is wanted and all their rules were run."""
-    codes = {rule.code for rule in chosen}
-    if nc903_unused_note.RULE.code not in codes:
-        return ()
-    return nc903_unused_note.of_notes(ignore for ignore in outcome.unused if ignore.rules <= codes)
+def _about_notes(bad: Iterable[BadNote], outcome: Outcome, chosen: AbstractSet[str]) -> Iterator[Finding]:
+    """Yield what is wrong with the notes themselves. One that names a rule which was not run is never called unused."""
+    if nc901_unusable_note.RULE.code in chosen:
+        yield from nc901_unusable_note.of_notes(bad)
+    if nc902_expired_note.RULE.code in chosen:
+        yield from nc902_expired_note.of_notes(outcome.expired)
+    if nc903_unused_note.RULE.code in chosen:
+        yield from nc903_unused_note.of_notes(ignore for ignore in outcome.unused if ignore.rules <= chosen)
 
 
 class _Weights:

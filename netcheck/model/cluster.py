@@ -16,6 +16,7 @@ from netcheck.model.gateway import (
     ReferenceGrant,
     Route,
 )
+from netcheck.model.ignores import IgnoreNote
 from netcheck.model.objects import (
     EndpointSlice,
     Monitor,
@@ -149,6 +150,7 @@ class Loaded:
         counts: kind -> number of objects read.
         skipped: documents that are not Kubernetes objects.
         lost_anything: whether part of the input could not be read or was refused.
+        ignores: notes that ask for lint findings to be ignored, by place.
     """
 
     cluster: Cluster
@@ -158,6 +160,7 @@ class Loaded:
     counts: Mapping[str, int] = field(default_factory=dict)
     skipped: int = 0
     lost_anything: bool = False
+    ignores: tuple[IgnoreNote, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -105,7 +105,7 @@ def test_the_last_day_still_counts_and_the_next_does_not() -> None:
 def test_notes_that_cover_nothing_are_unused() -> None:
     used, unused = understood("[NC101] because x"), understood("[NC103] because x")
     outcome = suppress([finding()], [used, unused], TODAY)
-    assert [item.ignore for item in outcome.suppressed] == [used]
+    assert [item.reason for item in outcome.suppressed] == [used.reason]
     assert outcome.unused == (unused,)
 
 

@@ -11,7 +11,7 @@ Source: STYLE 5 (suppressions carry a reason).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from netcheck.lint.finding import Finding
 from netcheck.lint.rule import Rule, Snapshot
@@ -41,13 +41,15 @@ spec:
 
 
 def check(snapshot: Snapshot) -> Iterator[Finding]:
+    """Yield nothing: notes are read once for all rules; `of_notes` says what is wrong with them."""
+    del snapshot
+    return iter(())
+
+
+def of_notes(bad: Iterable[BadNote]) -> Iterator[Finding]:
     """Yield one finding for each note that cannot be used."""
-    return (of_note(bad) for bad in snapshot.bad_notes)
-
-
-def of_note(bad: BadNote) -> Finding:
-    """Return the finding about a note that cannot be used."""
-    return RULE.finding(bad.message, about=bad.note.object, place=bad.note.place, hint=bad.hint)
+    for item in bad:
+        yield RULE.finding(item.message, about=item.note.object, place=item.note.place, hint=item.hint)
 
 
 RULE = Rule(

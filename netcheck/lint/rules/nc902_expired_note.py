@@ -9,10 +9,11 @@ Source: STYLE 5 (suppressions may expire).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from netcheck.lint.finding import Finding
 from netcheck.lint.rule import Rule, Snapshot
+from netcheck.lint.suppress import Ignore
 
 BAD = """
 # today: 2026-06-01
@@ -40,15 +41,21 @@ spec:
 
 
 def check(snapshot: Snapshot) -> Iterator[Finding]:
+    """Yield nothing: notes are read once for all rules; `of_notes` says which have expired."""
+    del snapshot
+    return iter(())
+
+
+def of_notes(expired: Iterable[Ignore]) -> Iterator[Finding]:
     """Yield one finding for each note whose last day has passed."""
-    for ignore in snapshot.notes:
-        if ignore.until is not None and ignore.is_expired(snapshot.today):
-            yield RULE.finding(
-                f"the note that ignores {', '.join(sorted(ignore.rules))} was good until {ignore.until.isoformat()}",
-                about=ignore.note.object,
-                place=ignore.note.place,
-                hint="give it a later day and a reason that still holds, or delete it",
-            )
+    for ignore in expired:
+        last = ignore.until.isoformat() if ignore.until is not None else ""
+        yield RULE.finding(
+            f"the note that ignores {', '.join(sorted(ignore.rules))} was good until {last}",
+            about=ignore.note.object,
+            place=ignore.note.place,
+            hint="give it a later day and a reason that still holds, or delete it",
+        )
 
 
 RULE = Rule(
