@@ -7,6 +7,7 @@ svc:shop/web                         a Service: its backends on their target por
 internet                             every public address
 node:worker-1, own-node              a node, or the node on which the other end runs
 ns=prod,app in (a,b),!legacy         loaded pods by labels; `ns` is the namespace, `ns:KEY` one of its labels
+ingress:shop/web, gateway:infra/gw   the proxy that serves an Ingress or a Gateway: its pods, or a symbolic end
 any-pod, any-pod:ns=prod,app=web     any pod that could exist (with such labels)
 """
 
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from netcheck.errors import UsageError
 from netcheck.model.cluster import Cluster, LostEndpoint
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, Node, Service
+from netcheck.queries.dataplane import DataPlane, data_plane
 from netcheck.values.addresses import IPSet, address_number
 from netcheck.values.labels import LabelSelector, Operator, Requirement
 
@@ -97,7 +99,15 @@ class Lost:
     endpoint: LostEndpoint
 
 
-AnEnd = Pods | OneNode | TheOwnNode | Addresses | PodsThatCouldExist | OneService | Domain | Lost
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """The proxy of an Ingress or Gateway whose pods are not known."""
+
+    text: str
+    plane: DataPlane
+
+
+AnEnd = Pods | OneNode | TheOwnNode | Addresses | PodsThatCouldExist | OneService | Domain | Lost | Proxy
 
 
 def parse_end(cluster: Cluster, text: str, default_namespace: str) -> AnEnd:
@@ -135,7 +145,7 @@ def _domain(text: str, name: str) -> Domain:
 def _with_scheme(cluster: Cluster, text: str, scheme: str, rest: str, default_namespace: str) -> AnEnd:
     namespace, name = _split(rest, default_namespace)
     if scheme in ("ingress", "gateway"):
-        raise UsageError(f"`{text}`: {scheme} ends are not supported by this version yet")
+        return _proxy(cluster, text, scheme, namespace, name)
     if scheme == "node":
         return _node(cluster, text, rest)
     if scheme in ("svc", "service"):
@@ -147,6 +157,16 @@ def _with_scheme(cluster: Cluster, text: str, scheme: str, rest: str, default_na
     if not found:
         raise _unknown(text, "pod", [f"pod:{pod.namespace}/{pod.name}" for pod in cluster.pods])
     return Pods(text=text, positions=found)
+
+
+def _proxy(cluster: Cluster, text: str, scheme: str, namespace: str, name: str) -> AnEnd:
+    """Return the pods of the proxy that serves an Ingress or Gateway, or the proxy if they are not known."""
+    kind = scheme.capitalize()
+    known = cluster.ingresses if scheme == "ingress" else cluster.gateways
+    if not any((item.namespace, item.name) == (namespace, name) for item in known):
+        raise _unknown(text, kind, [f"{scheme}:{item.namespace}/{item.name}" for item in known])
+    plane = data_plane(cluster, kind, namespace, name)
+    return Pods(text=text, positions=plane.positions) if plane.positions else Proxy(text=text, plane=plane)
 
 
 def _split(text: str, default_namespace: str) -> tuple[str, str]:

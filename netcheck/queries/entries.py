@@ -14,7 +14,6 @@ from netcheck.engines.sets import SetEngine
 from netcheck.logic.ages import in_order
 from netcheck.logic.attachment import Attachments, Binding, attachments
 from netcheck.logic.classes import Universe
-from netcheck.logic.ir import AllOf, AnyOf, Everything, IsKind, Kind, Mode, NamespaceLabels, PodLabels, Predicate
 from netcheck.logic.services import Target, targets
 from netcheck.logic.translate import resolutions, translate
 from netcheck.model.cluster import Cluster
@@ -23,6 +22,7 @@ from netcheck.model.gateway import BackendRef, Extension, Gateway, Mirror, Redir
 from netcheck.model.objects import Node, Service, ServicePort, ServiceType
 from netcheck.model.policy import Direction
 from netcheck.model.routes import Ingress, IngressBackend, OpenShiftRoute
+from netcheck.queries.anybody import Anybody
 from netcheck.queries.asked import pod_text
 from netcheck.queries.dataplane import ROUTER_CLASS, DataPlane, DataPlanes, effective_class
 from netcheck.queries.doors import Door, DoorKind, doors, source_ranges
@@ -313,6 +313,7 @@ class Judge:
     def __init__(self, engine: SetEngine) -> None:
         self._engine = engine
         self._cluster = engine.cluster
+        self._anybody = Anybody(engine)
         self._by_pods: dict[tuple[tuple[int, ...], int, int], Judged] = {}
         self._by_address: dict[tuple[int, int], tuple[int, int]] = {}
         self._by_node: dict[tuple[int, int], Mapping[str, Verdict]] = {}
@@ -353,27 +354,10 @@ class Judge:
             return Judged(verdict=Verdict.ALLOWED, only=", ".join(sorted(set(verdicts[Verdict.ALLOWED]))))
         return Judged(verdict=Verdict.UNKNOWN, reasons=(_undecided(plane),))
 
-    # ---- anybody -----------------------------------------------------------------------------------------------
-
     def of_anybody(self, element: int, mask: int, *, pods: bool = False) -> Verdict:
         """Return allowed iff the policies of a class let everybody in, denied iff nobody; `pods`: it is some pod."""
-        table = self._engine.table(element, Direction.INGRESS)
-        everything = self._engine.universe.everything
-        if any(part.mask & mask and part.must == everything for part in table.parts):
-            return Verdict.ALLOWED
-        if table.opaque:
-            return Verdict.UNKNOWN
-        rules = [rule for stage in table.stages for rule in stage.rules]
-        if not rules:
-            return Verdict.DENIED
-        in_order = any(g.mode is Mode.FIRST_MATCH and g.stages for g in self._engine.program.ingress.groups)
-        ports = self._engine.universe.ports
-        if pods and not in_order:
-            for rule in rules:
-                whole = rule.ports.any_port or ports.mask(rule.ports.numbers) & mask
-                if whole and all(_covers(rule.peer, kind) for kind in (Kind.POD, Kind.HOST_POD)):
-                    return Verdict.ALLOWED
-        return Verdict.UNKNOWN
+        masks = self._anybody.masks(element, Direction.INGRESS, pods=pods)
+        return _verdict(masks.allowed & mask, masks.unknown & mask)
 
     # ---- addresses and nodes -----------------------------------------------------------------------------------
 
@@ -443,23 +427,6 @@ class Judge:
 
 def _verdict(allowed: int, unknown: int) -> Verdict:
     return Verdict.ALLOWED if allowed else Verdict.UNKNOWN if unknown else Verdict.DENIED
-
-
-def _covers(peer: Predicate, kind: Kind) -> bool:
-    """Return whether a predicate is true of every endpoint of a kind, loaded or not; false where that is not plain."""
-    match peer:
-        case Everything():
-            return True
-        case IsKind(kinds):
-            return kind in kinds
-        case NamespaceLabels(selector) | PodLabels(selector):
-            return kind in (Kind.POD, Kind.HOST_POD) and not selector.requirements
-        case AllOf(parts):
-            return all(_covers(part, kind) for part in parts)
-        case AnyOf(parts):
-            return any(_covers(part, kind) for part in parts)
-        case _:
-            return False
 
 
 def _undecided(plane: DataPlane) -> Reason:

@@ -7,18 +7,20 @@ that could exist) is answered by Z3: allowed iff some choice of it is, denied if
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from netcheck.engines.sets import PairMasks, SetEngine
 from netcheck.errors import UsageError
 from netcheck.logic.services import Target, ports_asked, selected, targets
 from netcheck.model.cluster import Cluster
-from netcheck.model.flow import AddressEnd, Decider, End, Flow, NodeEnd, OwnNodeEnd, PodEnd, Reason, Tier, Verdict
+from netcheck.model.flow import AddressEnd, Decider, Flow, NodeEnd, OwnNodeEnd, PodEnd, Reason, Tier, Verdict
 from netcheck.model.objects import ServiceType
 from netcheck.model.policy import Direction
 from netcheck.model.profile import Switch
+from netcheck.queries import hairpin
+from netcheck.queries.anybody import Anybody
 from netcheck.queries.asked import Asked, numbers_asked, parse_asked, pod_text
 from netcheck.queries.connections import differing_switches
+from netcheck.queries.dataplane import with_phantoms
 from netcheck.queries.domains import reason, resolved
 from netcheck.queries.ends import (
     Addresses,
@@ -29,30 +31,22 @@ from netcheck.queries.ends import (
     OneService,
     Pods,
     PodsThatCouldExist,
+    Proxy,
     TheOwnNode,
     parse_end,
 )
 from netcheck.queries.explain import explained, readable_port
 from netcheck.queries.free import FreeQuestion, answer_free
+from netcheck.queries.known import Known, Slice, is_one_pod, known_pods, on_one_node
+from netcheck.queries.local_traffic import is_elsewhere, may_be_elsewhere, none_on_its_node
 from netcheck.queries.replay import replayed
 from netcheck.queries.results import FlowText, PairResult, QueryResult
-from netcheck.values.addresses import address_number
 from netcheck.values.connections import ConnectionSet
 from netcheck.values.ports import PortSet, Protocol
 
 DEFAULT_TIMEOUT_MS = 20_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
-    """A known end: what the engine calls an element, and what the oracle is told."""
-
-    text: str
-    end: End
-    pod: int | None = None
-    number: int | None = None
-    port_protocol: Protocol | None = None
-    service: str = ""
+_MOST_BACKENDS = 5
+"""So many backends that a client does not reach are named."""
 
 
 def query(
@@ -76,6 +70,7 @@ def query(
         UsageError: an end, a port or a protocol cannot be read, or an end names nothing that is loaded.
 
     """
+    cluster = with_phantoms(cluster)
     asked = parse_asked(port, protocol)
     ends = parse_end(cluster, source, default_namespace), parse_end(cluster, destination, default_namespace)
     if isinstance(ends[0], OneService):
@@ -149,14 +144,13 @@ class _Question:
         return Verdict.UNKNOWN if Verdict.UNKNOWN in verdicts else Verdict.ALLOWED
 
     def _overall_service(self, pairs: tuple[PairResult, ...]) -> Verdict:
-        """SVC-37: each source must reach some backend."""
+        """SVC-37: each source must reach some backend; those that it does not are named."""
         result = Verdict.ALLOWED
         for source in sorted({pair.source for pair in pairs}):
-            verdicts = {pair.verdict for pair in pairs if pair.source == source}
+            mine = [pair for pair in pairs if pair.source == source]
+            verdicts = {pair.verdict for pair in mine}
             if len(verdicts) > 1:
-                self.notes.append(
-                    Reason(rule="SVC-37", message=f"from {source} only some of the backends are reachable")
-                )
+                self.notes.append(_only_some(source, mine))
             if verdicts == {Verdict.DENIED}:
                 return Verdict.DENIED
             if Verdict.ALLOWED not in verdicts:
@@ -170,33 +164,47 @@ class _Question:
         if isinstance(self._destination, Domain):
             yield from self._to_domain(self._destination, known_sources)
             return
+        proxies = [end for end in (self._source, self._destination) if isinstance(end, Proxy)]
+        if proxies:
+            yield from self._with_a_proxy(proxies[0], known_sources, known_destinations)
+            return
         if free:
-            sources: list[_Known | None] = [None] if _is_free(self._source) else [*known_sources]
-            destinations: list[_Known | None] = [None] if _is_free(self._destination) else [*known_destinations]
+            sources: list[Known | None] = [None] if _is_free(self._source) else [*known_sources]
+            destinations: list[Known | None] = [None] if _is_free(self._destination) else [*known_destinations]
             yield from self._free_pairs(sources, destinations)
             return
-        slice_ = _Slice(self._cluster, [*known_sources, *known_destinations])
+        slice_ = Slice(self._cluster, [*known_sources, *known_destinations])
         for source in known_sources:
-            for destination in known_destinations:
-                if source.pod is None and destination.pod is None:
-                    raise UsageError(
-                        f"neither `{source.text}` nor `{destination.text}` is a pod\n"
-                        "  hint: policies speak of pods, so one end must be one"
-                    )
-                yield self._pair(slice_, source, destination)
+            yield from self._from(slice_, source, known_destinations)
+
+    def _from(self, slice_: Slice, source: Known, destinations: list[Known]) -> Iterator[PairResult]:
+        """Yield the pairs of one source; with a Service whose traffic stays on the client's node, those of that node."""
+        local = [item for item in destinations if not is_elsewhere(source, item)]
+        if destinations and not local:
+            yield none_on_its_node(source, destinations[0], self._connections(destinations[0]))
+        for destination in local:
+            if source.pod is None and destination.pod is None:
+                raise UsageError(
+                    f"neither `{source.text}` nor `{destination.text}` is a pod\n"
+                    "  hint: policies speak of pods, so one end must be one"
+                )
+            result = self._pair(slice_, source, destination)
+            if result.verdict is Verdict.ALLOWED and (doubt := may_be_elsewhere(source, destination)):
+                result = replace(result, verdict=Verdict.UNKNOWN, reasons=(*result.reasons, doubt))
+            yield result
 
     # ---- ends --------------------------------------------------------------------------------------------------
 
-    def _known(self, end: AnEnd) -> Iterator[_Known]:
+    def _known(self, end: AnEnd) -> Iterator[Known]:
         match end:
             case Pods(positions=positions):
-                yield from _pods(self._cluster, positions)
+                yield from known_pods(self._cluster, positions)
             case OneNode(text=text, node=node):
-                yield _Known(text=text, end=NodeEnd(node))
+                yield Known(text=text, end=NodeEnd(node))
             case TheOwnNode():
-                yield _Known(text=end.text, end=OwnNodeEnd())
+                yield Known(text=end.text, end=OwnNodeEnd())
             case Addresses(text=text, single=single):
-                yield _Known(text=text, end=AddressEnd(single))
+                yield Known(text=text, end=AddressEnd(single))
             case OneService():
                 yield from self._backends(end)
             case Domain():
@@ -204,10 +212,10 @@ class _Question:
                     raise UsageError(
                         f"`{end.text}`: a name is a destination only\n  hint: name its address as the source"
                     )
-            case PodsThatCouldExist() | Lost():
+            case PodsThatCouldExist() | Lost() | Proxy():
                 return
 
-    def _backends(self, end: OneService) -> Iterator[_Known]:
+    def _backends(self, end: OneService) -> Iterator[Known]:
         service = end.service
         name = f"Service {service.namespace}/{service.name}"
         if service.type is ServiceType.EXTERNAL_NAME:
@@ -232,9 +240,9 @@ class _Question:
         self._note_missing(end, found)
         for target in found:
             if target.ready:
-                yield self._backend(target, name)
+                yield replace(self._backend(target, name), virtual=None if service.headless else service)
 
-    def _headless(self, end: OneService) -> Iterator[_Known]:
+    def _headless(self, end: OneService) -> Iterator[Known]:
         """SVC-10: nothing translates the port of a headless Service, so any port may be tried on its pods."""
         assert self._asked.port is not None
         service = end.service
@@ -247,10 +255,10 @@ class _Question:
             )
             yield self._backend(target, f"Service {service.namespace}/{service.name}")
 
-    def _backend(self, target: Target, name: str) -> _Known:
+    def _backend(self, target: Target, name: str) -> Known:
         service = f"{name} port {target.service_port}"
         if target.pod is None:
-            return _Known(
+            return Known(
                 text=target.address,
                 end=AddressEnd(target.address),
                 number=target.number,
@@ -258,7 +266,7 @@ class _Question:
                 service=service,
             )
         pod = self._cluster.pods[target.pod]
-        return _Known(
+        return Known(
             text=pod_text(pod),
             end=PodEnd(pod),
             pod=target.pod,
@@ -286,12 +294,14 @@ class _Question:
 
     # ---- known pairs -------------------------------------------------------------------------------------------
 
-    def _pair(self, slice_: _Slice, source: _Known, destination: _Known) -> PairResult:
-        source, destination = _on_one_node(self._cluster, source, destination)
+    def _pair(self, slice_: Slice, source: Known, destination: Known) -> PairResult:
+        source, destination = on_one_node(self._cluster, source, destination)
         asked = self._connections(destination)
         if self._asked.icmp:
             return self._icmp(slice_, source, destination)
-        if _is_one_pod(source, destination):
+        if is_one_pod(source, destination) and destination.virtual is not None:
+            return self._hairpin(source, destination)
+        if is_one_pod(source, destination):
             allowed, unknown = ConnectionSet.all(), ConnectionSet.none()
         else:
             masks = slice_.pair(source, destination)
@@ -311,7 +321,15 @@ class _Question:
         result = self._with_witness(slice_, result, source, destination)
         return replace(result, depends_on=self._depends_on(slice_, source, destination, asked, verdict))
 
-    def _with_witness(self, slice_: _Slice, result: PairResult, source: _Known, destination: _Known) -> PairResult:
+    def _hairpin(self, source: Known, destination: Known) -> PairResult:
+        """NET-7, ADM-24: a pod that reaches itself through a Service, under each value of a switch that is not known."""
+        assert isinstance(source.end, PodEnd)
+        end = hairpin.twin(source.end.pod)
+        ends = replace(source, end=end), replace(destination, end=end, virtual=None)
+        found = [self._pair(Slice(cluster, [*ends]), *ends) for cluster in hairpin.judged_in(self._cluster)]
+        return hairpin.combined(self._cluster, found)
+
+    def _with_witness(self, slice_: Slice, result: PairResult, source: Known, destination: Known) -> PairResult:
         """Add a flow that shows the verdict, confirmed by the oracle, and what decided it."""
         shown = {Verdict.ALLOWED: result.allowed, Verdict.UNKNOWN: result.unknown}.get(
             result.verdict, ConnectionSet.all()
@@ -325,21 +343,23 @@ class _Question:
         return explained(slice_.cluster, flow, result) if self._explains else result
 
     def _depends_on(
-        self, slice_: _Slice, source: _Known, destination: _Known, asked: ConnectionSet, verdict: Verdict
+        self, slice_: Slice, source: Known, destination: Known, asked: ConnectionSet, verdict: Verdict
     ) -> tuple[str, ...]:
-        if _is_one_pod(source, destination):
+        if is_one_pod(source, destination):
             return ()
         found = []
         for name, cluster in differing_switches(slice_.cluster):
-            other = _Slice(cluster, [source, destination])
+            other = Slice(cluster, [source, destination])
             masks = other.pair(source, destination)
             connections = other.engine.connections
             if _verdict(connections(masks.allowed) & asked, connections(masks.unknown) & asked) is not verdict:
                 found.append(name)
         return tuple(found)
 
-    def _connections(self, destination: _Known) -> ConnectionSet:
+    def _connections(self, destination: Known | None) -> ConnectionSet:
         """Return what is asked of one destination: a Service leads to its target port only."""
+        if destination is None:
+            return self._free_connections()
         if destination.number is not None and destination.port_protocol is not None:
             return ConnectionSet.of({destination.port_protocol: PortSet.single(destination.number)})
         protocol = self._asked.protocol
@@ -347,7 +367,7 @@ class _Question:
             return ConnectionSet.of({protocol: PortSet.all()}) if protocol else ConnectionSet.all()
         return ConnectionSet.of(numbers_asked(self._asked.port, protocol or Protocol.TCP, destination.end))
 
-    def _icmp(self, slice_: _Slice, source: _Known, destination: _Known) -> PairResult:
+    def _icmp(self, slice_: Slice, source: Known, destination: Known) -> PairResult:
         """NET-15: the effect of policies on ICMP is not defined, unless neither side has any."""
         isolated = [
             (known, direction)
@@ -375,9 +395,40 @@ class _Question:
             reasons=reasons,
         )
 
+    # ---- proxies that are not loaded ---------------------------------------------------------------------------
+
+    def _with_a_proxy(self, proxy: Proxy, sources: list[Known], destinations: list[Known]) -> Iterator[PairResult]:
+        """ING-13, GW-29: a proxy that is not loaded passes iff everybody does, and does not iff nobody does."""
+        known = destinations if proxy is self._source else sources
+        if self._asked.icmp or any(item.pod is None for item in known) or (not known and not self._any_backend):
+            raise UsageError(
+                f"`{proxy.text}`: the other end must be known pods or a Service, and the question not ICMP"
+            )
+        slice_ = Slice(self._cluster, known)
+        judge = Anybody(slice_.engine)
+        for item in known:
+            towards = proxy is self._source
+            direction = Direction.INGRESS if towards else Direction.EGRESS
+            masks = judge.masks(slice_.element(item), direction, pods=proxy.plane.are_pods)
+            allowed, unknown = slice_.engine.connections(masks.allowed), slice_.engine.connections(masks.unknown)
+            if not towards:  # what selects the proxy's own pods is not known either
+                allowed, unknown = ConnectionSet.none(), allowed | unknown
+            asked = self._connections(item if towards else None)
+            verdict = _verdict(allowed & asked, unknown & asked)
+            yield PairResult(
+                source=proxy.text if towards else item.text,
+                destination=item.text if towards else proxy.text,
+                verdict=verdict,
+                allowed=allowed,
+                unknown=unknown,
+                asked=asked,
+                reasons=proxy.plane.reasons if verdict is Verdict.UNKNOWN else (),
+                service=item.service,
+            )
+
     # ---- domain names ------------------------------------------------------------------------------------------
 
-    def _to_domain(self, domain: Domain, sources: list[_Known]) -> Iterator[PairResult]:
+    def _to_domain(self, domain: Domain, sources: list[Known]) -> Iterator[PairResult]:
         """ADM-17: a flow to a name is one to an address that nobody knows here."""
         if self._asked.icmp or _is_free(self._source):
             raise UsageError(f"`{domain.text}`: a question about a name needs known pods and TCP, UDP or SCTP")
@@ -386,7 +437,7 @@ class _Question:
                 raise UsageError(f"`{source.text}` is no pod\n  hint: policies speak of pods, so one end must be one")
             yield self._pair_to_domain(domain, source, source.pod)
 
-    def _pair_to_domain(self, domain: Domain, source: _Known, pod: int) -> PairResult:
+    def _pair_to_domain(self, domain: Domain, source: Known, pod: int) -> PairResult:
         asked = self._free_connections()
         found = resolved(self._cluster, pod, domain.name)
         allowed, unknown = found.engine.connections(found.allowed), found.engine.connections(found.unknown)
@@ -410,14 +461,14 @@ class _Question:
 
     # ---- free ends ---------------------------------------------------------------------------------------------
 
-    def _free_pairs(self, sources: list[_Known | None], destinations: list[_Known | None]) -> Iterator[PairResult]:
+    def _free_pairs(self, sources: list[Known | None], destinations: list[Known | None]) -> Iterator[PairResult]:
         if self._asked.icmp:
             raise UsageError("a question about ICMP needs two known ends")
         for source in sources:
             for destination in destinations:
                 yield self._free_pair(source, destination)
 
-    def _free_pair(self, source: _Known | None, destination: _Known | None) -> PairResult:
+    def _free_pair(self, source: Known | None, destination: Known | None) -> PairResult:
         ends = [item for item in (source, destination) if item is not None]
         pods = [item.pod for item in ends if item.pod is not None]
         if not pods and not any(isinstance(end, PodsThatCouldExist) for end in (self._source, self._destination)):
@@ -445,95 +496,19 @@ class _Question:
         return ConnectionSet.of(numbers_asked(self._asked.port, protocol or Protocol.TCP, None))
 
 
-class _Slice:
-    """The set engine over the pods of a question, with the policies that can select them."""
-
-    def __init__(self, cluster: Cluster, ends: list[_Known]) -> None:
-        chosen = sorted({item.pod for item in ends if item.pod is not None})
-        namespaces = {cluster.pods[position].namespace for position in chosen}
-        self.cluster = replace(cluster, policies=tuple(p for p in cluster.policies if p.namespace in namespaces))
-        self.engine = SetEngine(self.cluster, chosen)
-
-    def element(self, known: _Known) -> int:
-        universe = self.engine.universe
-        match known.end:
-            case PodEnd():
-                assert known.pod is not None
-                return universe.class_of[known.pod]
-            case NodeEnd(node):
-                return universe.pod_count + self.cluster.nodes.index(node)
-            case OwnNodeEnd():
-                return universe.own_node
-            case AddressEnd(address):
-                return universe.atom_offset + universe.addresses.atom(*address_number(address))
-
-    def pair(self, source: _Known, destination: _Known) -> PairMasks:
-        return self.engine.pair(self.element(source), self.element(destination))
-
-
-def _pods(cluster: Cluster, positions: tuple[int, ...]) -> Iterator[_Known]:
-    """Yield one end per workload where its pods are alike in all that matters, else one per pod."""
-    seen: set[tuple[object, ...]] = set()
-    for position in positions:
-        pod = cluster.pods[position]
-        alike = (
-            pod.workload,
-            tuple(sorted(pod.labels.items())),
-            pod.ports,
-            pod.host_network,
-            pod.addresses,
-            pod.node,
-        )
-        if alike not in seen:
-            seen.add(alike)
-            yield _Known(text=pod_text(pod), end=PodEnd(pod), pod=position)
+def _only_some(source: str, pairs: list[PairResult]) -> Reason:
+    """SVC-37: name the backends that a source does not reach, and those of which it is not known."""
+    parts = [f"from {source} only some of the backends are reachable"]
+    for verdict, words in ((Verdict.DENIED, "not reached"), (Verdict.UNKNOWN, "not known")):
+        names = sorted({pair.destination for pair in pairs if pair.verdict is verdict})
+        if names:
+            more = f" and {len(names) - _MOST_BACKENDS} more" if len(names) > _MOST_BACKENDS else ""
+            parts.append(f"{words}: {', '.join(names[:_MOST_BACKENDS])}{more}")
+    return Reason(rule="SVC-37", message="; ".join(parts))
 
 
 def _is_free(end: AnEnd) -> bool:
     return isinstance(end, PodsThatCouldExist) or (isinstance(end, Addresses) and not end.single)
-
-
-def _is_one_pod(source: _Known, destination: _Known) -> bool:
-    """NET-6: the same pod, not two pods of one workload."""
-    if not isinstance(source.end, PodEnd) or source.pod is None or source.pod != destination.pod:
-        return False
-    return not source.end.pod.template
-
-
-def _on_one_node(cluster: Cluster, source: _Known, destination: _Known) -> tuple[_Known, _Known]:
-    """NET-4, NET-5: what lives on the node that a pod is known to run on talks to it as its own node.
-
-    Where the profile exempts no own node, a known own node is a node like others, judged by its address.
-    """
-    if cluster.profile.own_node_ingress is Switch.NO:
-        source = _as_known_node(cluster, source, destination)
-    elif _lives_on(source, destination):
-        source = replace(source, end=OwnNodeEnd(), pod=None)
-    if cluster.profile.own_node_egress is Switch.NO:
-        destination = _as_known_node(cluster, destination, source)
-    elif _lives_on(destination, source):
-        destination = replace(destination, end=OwnNodeEnd(), pod=None)
-    return source, destination
-
-
-def _as_known_node(cluster: Cluster, one: _Known, other: _Known) -> _Known:
-    if isinstance(one.end, OwnNodeEnd) and isinstance(other.end, PodEnd):
-        for node in cluster.nodes:
-            if node.name == other.end.pod.node and node.addresses:
-                return replace(one, end=NodeEnd(node))
-    return one
-
-
-def _lives_on(one: _Known, other: _Known) -> bool:
-    if not isinstance(other.end, PodEnd) or other.end.pod.host_network or not other.end.pod.node:
-        return False
-    match one.end:
-        case NodeEnd(node):
-            return node.name == other.end.pod.node
-        case PodEnd(pod):
-            return pod.host_network and pod.node == other.end.pod.node
-        case _:
-            return False
 
 
 def _verdict(allowed: ConnectionSet, unknown: ConnectionSet) -> Verdict:
