@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from netcheck.model.flow import PodEnd, Reason, Verdict
@@ -147,16 +146,3 @@ def _not_examined(here: Here) -> Opening:
         connections=ConnectionSet.none(),
         reasons=(Reason(rule="LIMIT", message=message),),
     )
-
-
-def kinds_of_needs(needs: Needs) -> Iterator[str]:
-    """Yield in words what a pod must have."""
-    if needs.namespace:
-        yield f"in namespace {needs.namespace}"
-    if needs.labels:
-        yield "labelled " + ",".join(f"{key}={value}" for key, value in sorted(needs.labels.items()))
-    if needs.namespace_labels:
-        spaces = ",".join(f"{key}={value}" for key, value in sorted(needs.namespace_labels.items()))
-        yield f"in a namespace labelled {spaces}"
-    if needs.within:
-        yield f"with an address in {needs.within}"

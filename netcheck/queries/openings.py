@@ -78,6 +78,19 @@ class Clients:
     reaches: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Path:
+    """Requests that a proxy sends here. `host` empty: any; `type` and `path` empty: all paths, or no HTTP.
+
+    `type` is `Exact`, `Prefix`, ..., or `default` for what nothing else takes; `more`: other tests, in words.
+    """
+
+    host: str
+    path: str = ""
+    type: str = ""
+    more: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
     """A door, or a part of it that is the same for all its clients, and whether policies let them in.
@@ -88,7 +101,7 @@ class Opening:
         at: the ports of the door as text (`TCP/80`); empty: those of the pod.
         connections: the ports of the pod that are reached, or of a closed door those that would be.
         addresses: where clients connect, as far as the input tells.
-        paths: of a proxy the hosts and paths that lead here; empty: all.
+        paths: of a proxy the requests that it sends here.
         note: a condition that no policy states.
     """
 
@@ -99,7 +112,7 @@ class Opening:
     via: str = ""
     at: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ()
+    paths: tuple[Path, ...] = ()
     note: str = ""
     reasons: tuple[Reason, ...] = ()
     decided_by: tuple[Decider, ...] = ()

@@ -163,7 +163,7 @@ def endpoint_item(endpoint: Endpoint) -> Item:
     item: dict[str, Any] = {"id": endpoint.id, "type": endpoint.type.value}
     if endpoint.type is EndpointType.IP:
         assert endpoint.addresses is not None
-        return {**item, "cidrs": list(_cidrs(endpoint.addresses))}
+        return {**item, "cidrs": list(cidrs_of(endpoint.addresses))}
     with_set(item, namespace=endpoint.namespace, name=endpoint.name, kind=endpoint.kind)
     if endpoint.type is EndpointType.WORKLOAD:
         item["pods"] = endpoint.pods
@@ -171,7 +171,7 @@ def endpoint_item(endpoint: Endpoint) -> Item:
     return item
 
 
-def _cidrs(addresses: IPSet) -> Iterator[str]:
+def cidrs_of(addresses: IPSet) -> Iterator[str]:
     """Yield the CIDRs of a set, IPv6 ones cut at ::/96.
 
     Many programs hold addresses as bare numbers and tell the families apart by size (Python's `ip_address(0)` is
