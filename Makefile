@@ -42,7 +42,8 @@ fuzz:  ## Mutated and hostile input: no traceback, no hang, bounded memory (N=20
 conformance:  ## Verdicts of other projects' test suites (CORPUS=../shared/corpus/dev).
 	@if [ -x ../shared/tools/conformance ] && [ -d $(CORPUS) ]; then \
 	  $(BIN)/python ../shared/tools/conformance --netcheck $(abspath $(BIN))/netcheck --corpus $(CORPUS) \
-	    $(if $(wildcard testdata/justified.yaml),--justified testdata/justified.yaml) $(CONFORMANCE_OPTIONS); \
+	    $(if $(wildcard testdata/justified.yaml),--justified testdata/justified.yaml) $(CONFORMANCE_OPTIONS) && \
+	  $(BIN)/python -m tests.conformance_status $(CORPUS) --justified testdata/justified.yaml; \
 	else echo "no conformance tool or no corpus at $(CORPUS): nothing compared"; fi
 
 bench:  ## Time the command line on generated clusters.

@@ -228,7 +228,7 @@ def _accepted(listener: Listener, clash: _Clash | None, frontend: Reference) -> 
     if listener.protocol not in (*_BY_NAME, *_BY_PORT):
         return condition("Accepted", FALSE, "UnsupportedProtocol", f"`{listener.protocol}` is no protocol of the API")
     if clash is not None and clash.certain:
-        return condition("Accepted", FALSE, clash.reason, f"{_CLASHES[clash.reason]} on port {listener.port}")
+        return condition("Accepted", FALSE, clash.reason, f"port {listener.port}: {_CLASHES[clash.reason]}")
     if frontend.reason:
         return condition("Accepted", FALSE, "NoValidCACertificate", frontend.message)
     if clash is not None:

@@ -1,4 +1,4 @@
-"""Whole outputs for `testdata/quickstart`, per format. `make golden` rewrites them; the review reads the difference.
+"""Whole outputs for `testdata/quickstart` and others, per format. `make golden` rewrites them; the review reads the difference.
 
 A golden is not an oracle: the verdicts shown here are asserted by `tests/spec`, `tests/scenarios` and `tests/agree`.
 """
@@ -33,6 +33,9 @@ CASES = {
     "query-profiles.txt": ["query", SHOP, "--from", "own-node", "--to", "data/db", "--port", "1", "--all-profiles"],
     "list-explain.txt": ["list", SHOP, "--focus", "data/db", "--explain"],
     "list-explain.json": ["list", SHOP, "--focus", "data/db", "--explain", "-o", "json"],
+    "routes.txt": ["routes", "testdata/routes", "--allow-incomplete"],
+    "routes.json": ["routes", "testdata/routes", "--allow-incomplete", "-o", "json"],
+    "routes.md": ["routes", "testdata/routes", "--allow-incomplete", "-o", "md"],
     "lint.txt": ["lint", SHOP],
     "lint.json": ["lint", SHOP, "-o", "json"],
 }

@@ -1,0 +1,138 @@
+"""All routes with their status: what `netcheck routes` asks of `netcheck.logic.attachment`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from netcheck.logic.attachment import Attachments, Binding, BoundListener, MeshBinding, ParentStatus, attachments
+from netcheck.logic.listeners import JudgedGateway, JudgedListener, JudgedSet
+from netcheck.logic.policy_conditions import policy_statuses
+from netcheck.logic.route_conditions import mirrored
+from netcheck.model.cluster import Cluster
+from netcheck.model.gateway import BackendRef, Gateway, Redirect, Route, RouteRule
+from netcheck.queries.ingress_lines import ingress_lines, openshift_lines
+from netcheck.queries.route_faults import faults
+from netcheck.queries.route_matches import match_texts
+from netcheck.queries.route_results import (
+    BackendLine,
+    GatewayLine,
+    ListenerLine,
+    ParentLine,
+    RouteLine,
+    Routes,
+    RuleLine,
+    SetLine,
+)
+
+NamespaceTest = Callable[[str], bool]
+
+
+def _any_namespace(_name: str) -> bool:
+    return True
+
+
+def routes(cluster: Cluster, *, in_scope: NamespaceTest = _any_namespace) -> Routes:
+    """Return every Gateway, route, BackendTLSPolicy, Ingress and OpenShift Route of the namespaces in scope."""
+    found = attachments(cluster)
+    lines = _Lines(cluster, found)
+    gateways = tuple(lines.gateway(item) for item in found.gateways if in_scope(item.gateway.namespace))
+    sets = sorted(found.sets, key=lambda item: (item.listener_set.namespace, item.listener_set.name))
+    shown = Routes(
+        gateways=gateways,
+        sets=tuple(lines.listener_set(item) for item in sets if in_scope(item.listener_set.namespace)),
+        routes=tuple(lines.route(item) for item in cluster.routes if in_scope(item.namespace)),
+        policies=tuple(item for item in policy_statuses(cluster, found) if in_scope(item.policy.namespace)),
+        ingresses=tuple(
+            item for item in ingress_lines(cluster, found.backends) if in_scope(item.ingress.namespace)
+        ),
+        openshift=tuple(item for item in openshift_lines(cluster, found.backends) if in_scope(item.route.namespace)),
+    )  # fmt: skip
+    return Routes(
+        gateways=shown.gateways,
+        sets=shown.sets,
+        routes=shown.routes,
+        policies=shown.policies,
+        ingresses=shown.ingresses,
+        openshift=shown.openshift,
+        faults=faults(shown),
+    )
+
+
+class _Lines:
+    def __init__(self, cluster: Cluster, found: Attachments) -> None:
+        self._found = found
+        self._bound: dict[tuple[str, str, str, str, str], BoundListener] = {}
+        self._of_parent: dict[int, list[Binding]] = {}
+        self._mesh: dict[int, list[MeshBinding]] = {}
+        for gateway in cluster.gateways:
+            for bound in found.listeners(gateway):
+                self._bound[bound.key] = bound
+                for binding in found.bindings(bound):
+                    self._of_parent.setdefault(id(binding.parent), []).append(binding)
+        for item in found.mesh_bindings:
+            self._mesh.setdefault(id(item.parent), []).append(item)
+
+    def gateway(self, item: JudgedGateway) -> GatewayLine:
+        return GatewayLine(
+            gateway=item.gateway,
+            controller=item.controller,
+            conditions=item.conditions,
+            listeners=tuple(self._listener(one, item.gateway) for one in item.listeners),
+            attached_sets=sum(one.conditions[0].status == "True" for one in item.sets),
+        )
+
+    def listener_set(self, item: JudgedSet) -> SetLine:
+        return SetLine(
+            listener_set=item.listener_set,
+            gateway=item.gateway,
+            conditions=item.conditions,
+            listeners=tuple(self._listener(one, item.gateway) for one in item.listeners),
+        )
+
+    def _listener(self, item: JudgedListener, gateway: Gateway | None) -> ListenerLine:
+        inner = item.listener_set
+        names = (inner.namespace, inner.name) if inner is not None else ("", "")
+        key = (gateway.namespace, gateway.name, *names, item.listener.name) if gateway is not None else None
+        bound = self._bound.get(key) if key is not None else None
+        if bound is None:
+            return ListenerLine(listener=item.listener, kinds=item.kinds, conditions=item.conditions)
+        return ListenerLine(
+            listener=item.listener,
+            kinds=item.kinds,
+            conditions=item.conditions,
+            attached=bound.attached,
+            accepted=bound.accepted,
+            bindings=self._found.bindings(bound),
+        )
+
+    def route(self, route: Route) -> RouteLine:
+        mesh = all((item.group, item.kind) == ("", "Service") for item in route.parents) and bool(route.parents)
+        return RouteLine(
+            route=route,
+            parents=tuple(self._parent(item) for item in self._found.parents(route)),
+            rules=tuple(self._rule(route, number, rule, mesh=mesh) for number, rule in enumerate(route.rules)),
+        )
+
+    def _parent(self, status: ParentStatus) -> ParentLine:
+        return ParentLine(
+            status=status,
+            bindings=tuple(self._of_parent.get(id(status.parent), ())),
+            mesh=tuple(self._mesh.get(id(status.parent), ())),
+        )
+
+    def _rule(self, route: Route, number: int, rule: RouteRule, *, mesh: bool) -> RuleLine:
+        redirect = next((item for item in rule.filters if isinstance(item, Redirect)), None)
+        backends = [self._backend(route, ref, mesh=mesh) for ref in rule.backends]
+        backends += [self._backend(route, ref, mesh=mesh, mirror=True) for ref in mirrored(rule)]
+        return RuleLine(
+            position=number,
+            rule=rule,
+            matches=match_texts(rule),
+            backends=tuple(backends),
+            redirect=redirect,
+            failure="" if redirect is not None or rule.backends else "500",
+        )
+
+    def _backend(self, route: Route, ref: BackendRef, *, mesh: bool, mirror: bool = False) -> BackendLine:
+        found = self._found.backends.resolve(route, ref, mesh=mesh)
+        return BackendLine(share=found.share, message=found.message, reasons=found.reasons, mirror=mirror)
