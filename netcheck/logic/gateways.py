@@ -389,6 +389,8 @@ def _extension(item: Extension) -> Reason:
 def _http_match(match: HTTPMatch, base: RequestPredicate) -> tuple[RequestPredicate, Key]:
     """Return a match and its place in the order of GW-18, after the hostname."""
     headers, query = _fields(match.headers, "header"), _fields(match.query, "query parameter")
+    count = len(headers)
+    base, headers = _host_header(base, headers)
     facts = base.facts
     path, path_key = ANY_PATH, (0, 0)  # where a regular expression stands is left to implementations: it may be first
     if match.path_type is MatchType.REGULAR_EXPRESSION:
@@ -398,12 +400,12 @@ def _http_match(match: HTTPMatch, base: RequestPredicate) -> tuple[RequestPredic
     else:
         path, path_key = prefix(match.path), (2, -len(match.path))
     predicate = replace(base, path=path, method=match.method, headers=headers, query=query, facts=facts)
-    return predicate, (1, *path_key, 0 if match.method else 1, -len(headers), -len(query))
+    return predicate, (1, *path_key, 0 if match.method else 1, -count, -len(query))
 
 
 def _grpc_match(match: GRPCMatch, base: RequestPredicate) -> tuple[RequestPredicate, Key]:
     """Return a match and its place in the order of GW-19, after the hostname."""
-    headers = _fields(match.headers, "header")
+    base, headers = _host_header(base, _fields(match.headers, "header"))
     schemes = base.schemes & {Scheme.GRPC}
     if match.type is MatchType.REGULAR_EXPRESSION and (match.service or match.method):
         fact = _regular("gRPC service and method", f"/{match.service}/{match.method}")
@@ -417,6 +419,19 @@ def _grpc_match(match: GRPCMatch, base: RequestPredicate) -> tuple[RequestPredic
         )
     predicate = replace(base, schemes=schemes, path=_grpc_path(match), headers=headers)
     return predicate, (0, 1, -len(match.service), -len(match.method), -len(headers), 0)
+
+
+def _host_header(
+    base: RequestPredicate, headers: tuple[FieldTest, ...]
+) -> tuple[RequestPredicate, tuple[FieldTest, ...]]:
+    """The Host header is the request's host, wherever it is asked for."""
+    named = [test for test in headers if test.name in ("host", ":authority")]
+    if not named:
+        return base, headers
+    exact = tuple(HostTest(HostKind.EXACT, test.value.lower()) for test in named if test.fact is None)
+    facts = tuple(test.fact for test in named if test.fact is not None)
+    rest = tuple(test for test in headers if test not in named)
+    return replace(base, also_host=(*base.also_host, *exact), facts=(*base.facts, *facts)), rest
 
 
 def _grpc_path(match: GRPCMatch) -> PathTest:

@@ -386,7 +386,7 @@ class CompiledFrontend:
         if not hosts:
             return []
         found: list[int] = []
-        for test in _path_tests(seen.path):
+        for test in path_tests(seen.path):
             for paths in hosts:
                 found += paths.get(test, ())
         found.sort()
@@ -411,7 +411,8 @@ class CompiledFrontend:
         return _Walk(self.frontend, met).run()
 
 
-def _path_tests(path: str) -> Iterator[PathTest]:
+def path_tests(path: str) -> Iterator[PathTest]:
+    """Yield every test that lets the path pass."""
     yield ANY_PATH
     yield PathTest(PathKind.EXACT, path)
     yield PathTest(PathKind.PREFIX, path)
