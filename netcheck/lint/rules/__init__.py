@@ -24,6 +24,8 @@ from netcheck.lint.rules import (
     nc124_unknown_field,
     nc126_node_local_dns_blocked,
     nc127_load_balancer_bypassed,
+    nc128_webhook_unreachable,
+    nc129_scrape_blocked,
     nc201_service_selects_nothing,
     nc202_target_port_missing,
     nc203_port_names_missing,
@@ -44,6 +46,9 @@ from netcheck.lint.rules import (
     nc610_priority_out_of_range,
     nc611_networkpolicy_overridden,
     nc612_deprecated_admin_api,
+    nc901_unusable_note,
+    nc902_expired_note,
+    nc903_unused_note,
 )
 
 ALL: tuple[Rule, ...] = (
@@ -67,6 +72,8 @@ ALL: tuple[Rule, ...] = (
     nc124_unknown_field.RULE,
     nc126_node_local_dns_blocked.RULE,
     nc127_load_balancer_bypassed.RULE,
+    nc128_webhook_unreachable.RULE,
+    nc129_scrape_blocked.RULE,
     nc201_service_selects_nothing.RULE,
     nc202_target_port_missing.RULE,
     nc203_port_names_missing.RULE,
@@ -87,5 +94,8 @@ ALL: tuple[Rule, ...] = (
     nc610_priority_out_of_range.RULE,
     nc611_networkpolicy_overridden.RULE,
     nc612_deprecated_admin_api.RULE,
+    nc901_unusable_note.RULE,
+    nc902_expired_note.RULE,
+    nc903_unused_note.RULE,
 )
 """Every rule, in the order of the files."""
