@@ -15,6 +15,7 @@ from typing import Any
 from netcheck.cli.proxies import checked, cluster_domain
 from netcheck.cli.suggest import did_you_mean
 from netcheck.errors import Place, UsageError
+from netcheck.lint.finding import PathSettings
 from netcheck.load.loader import WorkloadKind
 from netcheck.load.tree import place_of
 from netcheck.load.yaml_events import DocumentError, documents
@@ -25,7 +26,8 @@ KEYS = (
     "cni", "assume", "podCidr", "serviceCidr", "nodeCidr", "ingressControllers", "clusterDomain", "namespaces",
     "closedWorld", "workloads", "lint",
 )  # fmt: skip
-LINT_KEYS = ("select", "ignore", "severity", "failOn")
+LINT_KEYS = ("select", "ignore", "severity", "failOn", "baseline", "paths")
+PATH_KEYS = ("ignore", "severity")
 SEVERITIES = ("error", "warning", "info")
 KeyPath = tuple[str | int, ...]
 
@@ -38,6 +40,8 @@ class LintConfig:
     ignore: frozenset[str] = frozenset()
     severity: Mapping[str, str] = field(default_factory=dict)
     fail_on: str = ""
+    baseline: str = ""
+    paths: tuple[PathSettings, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,13 +266,30 @@ class _Reader:
     def _lint(self, value: Any) -> LintConfig:
         lint = self._mapping(value, ("lint",))
         self._known(lint, ("lint",), LINT_KEYS)
-        severity = self._mapping(lint.get("severity"), ("lint", "severity"))
         return LintConfig(
             select=frozenset(self._strings(lint.get("select"), ("lint", "select"))),
             ignore=frozenset(self._strings(lint.get("ignore"), ("lint", "ignore"))),
-            severity={key: self._severity(item, ("lint", "severity", key)) for key, item in severity.items()},
+            severity=self._severities(lint.get("severity"), ("lint", "severity")),
             fail_on=self._severity(lint["failOn"], ("lint", "failOn")) if "failOn" in lint else "",
+            baseline=self._string(lint.get("baseline", ""), ("lint", "baseline")),
+            paths=tuple(
+                self._path_settings(pattern, item)
+                for pattern, item in self._mapping(lint.get("paths"), ("lint", "paths")).items()
+            ),
         )
+
+    def _path_settings(self, pattern: str, value: Any) -> PathSettings:
+        path = ("lint", "paths", pattern)
+        item = self._mapping(value, path)
+        self._known(item, path, PATH_KEYS)
+        return PathSettings(
+            pattern=pattern,
+            ignore=frozenset(self._strings(item.get("ignore"), (*path, "ignore"))),
+            severity=self._severities(item.get("severity"), (*path, "severity")),
+        )
+
+    def _severities(self, value: Any, path: KeyPath) -> Mapping[str, str]:
+        return {key: self._severity(item, (*path, key)) for key, item in self._mapping(value, path).items()}
 
     def _severity(self, value: Any, path: KeyPath) -> str:
         text = self._string(value, path)

@@ -57,6 +57,11 @@ def _problem_text(problem: Problem) -> str:
     return f"{where}{problem.severity.value}: {of}{problem.message}\n{hint}"
 
 
+def note(text: str) -> None:
+    """Write a note to stderr."""
+    sys.stderr.write(f"netcheck: {text}\n")
+
+
 class Progress:
     """A line on stderr that says which file is being read; silent unless stderr is a terminal and it takes a while."""
 

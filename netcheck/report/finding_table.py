@@ -65,4 +65,11 @@ def _summary(ordered: list[Finding], result: LintResult) -> str:
     words = {"error": "error", "warning": "warning", "info": "remark"}
     parts = [count(severities.count(name), words[name]) for name in SEVERITIES if name in severities]
     checked = f"{count(len(result.checked_rules), 'rule')} checked"
-    return f"{count(len(ordered), 'finding')}{': ' if parts else ''}{', '.join(parts)}; {checked}"
+    left_out = [
+        f"{count(len(found), 'finding')} {why}"
+        for found, why in ((result.suppressed, "ignored by notes"), (result.known, "known to the baseline"))
+        if found
+    ]
+    return (
+        f"{count(len(ordered), 'finding')}{': ' if parts else ''}{', '.join(parts)}; {'; '.join([*left_out, checked])}"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from netcheck.lint.finding import Finding, LintResult, Related
+from netcheck.lint.finding import Finding, LintResult, Related, Suppressed
 from netcheck.model.cluster import Loaded
 from netcheck.report.json_v1 import Item, document, dump, flow_item, head, place_fields, with_set
 
@@ -17,8 +17,15 @@ def findings(loaded: Loaded, result: LintResult) -> Iterator[str]:
     summary = {name: severities.count(name) for name in ("error", "warning", "info")}
     yield from document(
         head(loaded, "Findings"),
-        {"findings": map(dump, map(finding_item, ordered))},
-        {"summary": {**summary, "checkedRules": sorted(result.checked_rules)}},
+        {"findings": map(dump, map(finding_item, ordered)), "ignored": map(dump, map(ignored_item, result.suppressed))},
+        {
+            "summary": {
+                **summary,
+                "checkedRules": sorted(result.checked_rules),
+                "ignored": len(result.suppressed),
+                "inBaseline": len(result.known),
+            }
+        },
     )
 
 
@@ -37,6 +44,12 @@ def finding_item(finding: Finding) -> Item:
     if finding.witness is not None:
         item["witness"] = flow_item(finding.witness)
     return with_set(item, fix=finding.fix, hint=finding.hint)
+
+
+def ignored_item(suppressed: Suppressed) -> Item:
+    """Return a finding that a note ignores, with the note."""
+    note = {"reason": suppressed.reason, **place_fields(suppressed.place)}
+    return {**finding_item(suppressed.finding), "note": with_set(note, until=suppressed.until)}
 
 
 def _related_item(related: Related) -> Item:

@@ -26,7 +26,7 @@ Item = dict[str, Any]
 
 def sarif(loaded: Loaded, result: LintResult, rules: Iterable[Rule], relative: Relative) -> Iterator[str]:
     """Yield the SARIF log. `rules` are those of the catalogue that were checked, or whose findings are in the result."""
-    named = {finding.rule for finding in result.findings}
+    named = {finding.rule for finding in (*result.findings, *(item.finding for item in result.suppressed))}
     listed = [rule for rule in rules if rule.code in named or rule.code in result.checked_rules]
     index = {rule.code: position for position, rule in enumerate(listed)}
     run = {
@@ -41,7 +41,7 @@ def sarif(loaded: Loaded, result: LintResult, rules: Iterable[Rule], relative: R
         "originalUriBaseIds": {_ROOT: {"description": {"text": "the root of the repository"}}},
         "invocations": [_invocation(loaded, relative)],
         "columnKind": "unicodeCodePoints",
-        "results": [_result(item, index, relative) for item in located(result.findings, relative)],
+        "results": [*_results(result, index, relative), *_ignored(result, index, relative)],
     }
     yield json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False)
     yield "\n"
@@ -74,6 +74,20 @@ def _notification(problem: Problem, relative: Relative) -> Item:
     if problem.place is not None and problem.place.file:
         item["locations"] = [_location(problem.place, relative)]
     return item
+
+
+def _results(result: LintResult, index: dict[str, int], relative: Relative) -> Iterator[Item]:
+    return (_result(item, index, relative) for item in located(result.findings, relative))
+
+
+def _ignored(result: LintResult, index: dict[str, int], relative: Relative) -> Iterator[Item]:
+    """Yield the findings that notes ignore: reviewers of a code scanning page see them as dismissed, with the reason."""
+    notes = {suppressed.finding: suppressed for suppressed in result.suppressed}
+    for item in located(notes, relative):
+        note = notes[item.finding]
+        reason = f"{note.reason} (until {note.until})" if note.until else note.reason
+        suppression = {"kind": "inSource", "justification": reason, "location": _location(note.place, relative)}
+        yield {**_result(item, index, relative), "suppressions": [suppression]}
 
 
 def _result(item: Located, index: dict[str, int], relative: Relative) -> Item:

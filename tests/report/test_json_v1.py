@@ -11,7 +11,7 @@ import pytest
 
 import netcheck
 from netcheck.errors import Place
-from netcheck.lint.finding import Finding, LintResult, Related
+from netcheck.lint.finding import Finding, LintResult, Related, Suppressed
 from netcheck.model.flow import Decider, Reason, Tier, Verdict
 from netcheck.model.policy import Direction
 from netcheck.queries.results import FlowText, PairResult, QueryResult
@@ -220,8 +220,26 @@ def test_findings():
         hint="h",
     )
     bare = Finding(rule="NC101", name="n", severity="info", basis="syntactic", message="m", object="", place=None)
-    document = checked(findings(MESSY, LintResult(findings=(whole, bare), checked_rules=("NC102", "NC101"))))
-    assert list(document) == [*HEAD, "findings", "summary"]
+    ignored = Suppressed(finding=bare, reason="r", place=Place("c.yaml", 4, 1), until="2027-01-31")
+    result = LintResult(
+        findings=(whole, bare), checked_rules=("NC102", "NC101"), suppressed=(ignored,), known=(whole, bare)
+    )
+    document = checked(findings(MESSY, result))
+    assert list(document) == [*HEAD, "findings", "ignored", "summary"]
+    assert document["ignored"][0]["note"] == {
+        "reason": "r",
+        "file": "c.yaml",
+        "line": 4,
+        "column": 1,
+        "until": "2027-01-31",
+    }
     assert [item["rule"] for item in document["findings"]] == ["NC101", "NC102"]
     assert document["findings"][1]["related"] == [{"message": "selects it", "object": "Service a/s"}]
-    assert document["summary"] == {"error": 1, "warning": 0, "info": 1, "checkedRules": ["NC101", "NC102"]}
+    assert document["summary"] == {
+        "error": 1,
+        "warning": 0,
+        "info": 1,
+        "checkedRules": ["NC101", "NC102"],
+        "ignored": 1,
+        "inBaseline": 2,
+    }
