@@ -160,7 +160,7 @@ KINDS: tuple[Kind, ...] = (
     *_route("policy.linkerd.io", "HTTPRoute", "GRPCRoute", "EgressNetwork", treatment=_T.MESH),
     *_route("linkerd.io", "ServiceProfile", treatment=_T.MESH),
     *_callers("apiextensions.k8s.io", "CustomResourceDefinition"),
-    *_callers("apiregistration.k8s.io", "APIService"),
+    Kind(group="apiregistration.k8s.io", kind="APIService", treatment=_T.CALLER, namespaced=False, name_rule=_N.SEGMENT),
     *_callers("admissionregistration.k8s.io", "ValidatingWebhookConfiguration MutatingWebhookConfiguration"),
     *_callers("monitoring.coreos.com", "ServiceMonitor PodMonitor", namespaced=True),
     *(Kind(group="", kind=kind, treatment=_T.MATERIAL) for kind in ("ConfigMap", "Secret")),
