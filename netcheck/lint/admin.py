@@ -211,7 +211,7 @@ def tells_apart(one: Cluster, other: Cluster, found: FoundFlow) -> bool:
     """Return whether the oracle decides a flow of Z3's differently under the policies of two clusters."""
     verdicts = set()
     for cluster in (one, other):
-        bare = replace(cluster, pods=(), nodes=(), namespaces={}, services=(), entries=(), lost=(), endpoint_slices=())
+        bare = replace(cluster, pods=(), nodes=(), namespaces={}, services=(), lost=(), endpoint_slices=())
         placed, source = _placed(bare, found, found.source)
         placed, destination = _placed(placed, found, found.destination)
         if source is None or destination is None:

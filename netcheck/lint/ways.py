@@ -97,8 +97,14 @@ def routes_to(snapshot: Snapshot) -> Mapping[Identity, tuple[Related, ...]]:
 
 
 def _ingress_backends(snapshot: Snapshot) -> Iterator[tuple[Identity, str, Place | None]]:
-    for entry in snapshot.cluster.entries:
-        yield (entry.namespace, entry.service), entry.label, entry.place
+    for ingress in snapshot.cluster.ingresses:
+        paths = (path.backend for rule in ingress.rules for path in rule.paths or ())
+        for backend in (ingress.default_backend, *paths):
+            if backend is not None and backend.service:
+                yield (ingress.namespace, backend.service), ingress.label, ingress.place
+    for route in snapshot.cluster.openshift_routes:
+        for target in route.backends:
+            yield (route.namespace, target.service), route.label, route.place
 
 
 def _route_backends(snapshot: Snapshot) -> Iterator[tuple[Identity, str, Place | None]]:

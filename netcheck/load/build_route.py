@@ -10,7 +10,6 @@ from netcheck.load.build_policy import labels_of
 from netcheck.load.check_common import listing, mapping, text
 from netcheck.load.tree import Path
 from netcheck.model.routes import (
-    Entry,
     Ingress,
     IngressBackend,
     IngressClass,
@@ -154,43 +153,3 @@ def _openshift_backends(item: Admitted, spec: dict[str, Any]) -> Iterator[OpenSh
         if name and (text(fields.get("kind")) or "Service") == "Service":
             heavy = weight if isinstance(weight, int) and not isinstance(weight, bool) else _FULL_WEIGHT
             yield OpenShiftBackend(service=name, weight=heavy, place=item.report.place(path))
-
-
-def ingress_entries(item: Admitted) -> Iterator[Entry]:
-    """Yield every Service backend of an Ingress, the default backend first."""
-    spec = mapping(item.value.get("spec"))
-    yield from _ingress_entry(item, spec.get("defaultBackend"))
-    for rule in listing(spec.get("rules")):
-        for path in listing(mapping(mapping(rule).get("http")).get("paths")):
-            yield from _ingress_entry(item, mapping(path).get("backend"))
-
-
-def _ingress_entry(item: Admitted, backend: Any) -> Iterator[Entry]:
-    service = mapping(mapping(backend).get("service"))
-    name = text(service.get("name"))
-    if name:
-        port = mapping(service.get("port"))
-        number = port.get("number")
-        yield _entry(item, name, number if isinstance(number, int) else text(port.get("name")) or None, target=False)
-
-
-def route_entries(item: Admitted) -> Iterator[Entry]:
-    """Yield every Service backend of an OpenShift Route."""
-    spec = mapping(item.value.get("spec"))
-    port = mapping(spec.get("port")).get("targetPort")
-    for backend in (spec.get("to"), *listing(spec.get("alternateBackends"))):
-        name = text(mapping(backend).get("name"))
-        if name and mapping(backend).get("kind", "Service") == "Service":
-            yield _entry(item, name, port if isinstance(port, (int, str)) else None, target=True)
-
-
-def _entry(item: Admitted, service: str, port: int | str | None, *, target: bool) -> Entry:
-    return Entry(
-        kind=item.kind,
-        namespace=item.namespace,
-        name=item.name,
-        service=service,
-        port=port,
-        target=target,
-        place=item.place,
-    )

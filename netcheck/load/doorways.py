@@ -20,7 +20,7 @@ from netcheck.model.gateway import (
     Route,
 )
 from netcheck.model.objects import Monitor, Webhook
-from netcheck.model.routes import Entry, Ingress, IngressClass, OpenShiftRoute
+from netcheck.model.routes import Ingress, IngressClass, OpenShiftRoute
 
 TREATMENTS = frozenset({Treatment.ROUTE, Treatment.CALLER, Treatment.MATERIAL, Treatment.MESH})
 _ROUTES = frozenset({"HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"})
@@ -31,7 +31,6 @@ _LISTENER_SETS = frozenset({"ListenerSet", "XListenerSet"})
 class Doorways:
     """What was loaded so far. The lists are named as the fields of `Cluster` are."""
 
-    entries: list[Entry] = field(default_factory=list)
     ingress_classes: list[IngressClass] = field(default_factory=list)
     ingresses: list[Ingress] = field(default_factory=list)
     openshift_routes: list[OpenShiftRoute] = field(default_factory=list)
@@ -75,14 +74,10 @@ class Doorways:
     def _ingress(self, item: Admitted) -> None:
         if item.kind == "Ingress":
             self.ingresses.append(build_route.ingress(item))
-            if not item.refused:
-                self.entries.extend(build_route.ingress_entries(item))
         elif item.kind == "IngressClass":
             self.ingress_classes.append(build_route.ingress_class(item))
         else:
             self.openshift_routes.append(build_route.openshift_route(item))
-            if not item.refused:
-                self.entries.extend(build_route.route_entries(item))
 
     def _gateway(self, item: Admitted) -> None:
         if item.kind == "Gateway":
@@ -107,11 +102,9 @@ class Doorways:
 
     def fields(self) -> dict[str, Any]:
         """Return the fields of `Cluster`, each sorted by identity."""
-        lists = {name: getattr(self, name) for name in self.__slots__ if name not in ("entries", "material_items")}
+        lists = {name: getattr(self, name) for name in self.__slots__ if name != "material_items"}
         found = {name: tuple(sorted(items, key=_identity)) for name, items in lists.items()}
         found["materials"] = tuple(sorted(self._materials(), key=_identity))
-        entries = dict.fromkeys(self.entries)
-        found["entries"] = tuple(sorted(entries, key=lambda entry: (entry.label, entry.service, str(entry.port))))
         return found
 
 

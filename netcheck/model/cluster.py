@@ -30,7 +30,7 @@ from netcheck.model.objects import (
 )
 from netcheck.model.policy import NetworkPolicy, OpaquePolicy
 from netcheck.model.profile import Addressing, Profile
-from netcheck.model.routes import Controller, Entry, Ingress, IngressClass, OpenShiftRoute
+from netcheck.model.routes import Controller, Ingress, IngressClass, OpenShiftRoute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,6 @@ class Cluster:
     opaque: tuple[OpaquePolicy, ...] = ()
     services: tuple[Service, ...] = ()
     endpoint_slices: tuple[EndpointSlice, ...] = ()
-    entries: tuple[Entry, ...] = ()
     ingress_classes: tuple[IngressClass, ...] = ()
     ingresses: tuple[Ingress, ...] = ()
     openshift_routes: tuple[OpenShiftRoute, ...] = ()
