@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "list": ("list_connections", "list_", "All allowed connections, inside and with the outside."),
         "query": ("query_flow", "query", "Can A reach B? With a witness or the reason why not."),
         "routes": ("routes", "routes", "Which host and path goes to which backend, and the status of Gateways."),
+        "trace": ("trace", "trace", "The way of a request, hop by hop, and what blocks it."),
         "exposure": ("exposure", "exposure", "What reaches each workload, and through which door."),
         "migrate": ("migrate", "migrate", "AdminNetworkPolicies as ClusterNetworkPolicies, with the proof."),
         "explain": ("catalogue", "explain", "The page of one lint rule."),

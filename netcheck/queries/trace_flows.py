@@ -15,17 +15,19 @@ from netcheck.errors import Place
 from netcheck.logic.ir import Action
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import AddressEnd, Decider, End, Flow, NodeEnd, OwnNodeEnd, PodEnd, Reason, Tier, Verdict
-from netcheck.model.objects import NAMESPACE_NAME_LABEL, Namespace, Node, Pod, WorkloadId
+from netcheck.model.objects import NAMESPACE_NAME_LABEL, ContainerPort, Namespace, Node, Pod, WorkloadId
 from netcheck.model.policy import Direction
 from netcheck.model.profile import Switch
 from netcheck.queries.dataplane import with_phantoms
 from netcheck.queries.domains import reason, with_name_resolved
+from netcheck.queries.entries import Judge
 from netcheck.queries.replay import replayed
 from netcheck.values.addresses import IPSet, address_number, address_text
 from netcheck.values.ports import Protocol
 
 UNKNOWN_NODE = "some-node"
 UNKNOWN_PROXY = "the-proxy"
+_DNS_NAMESPACE, _DNS_NAME = "kube-system", "kube-dns"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,8 @@ class Judged:
     verdict: Verdict
     deciders: tuple[Decider, ...] = ()
     reasons: tuple[Reason, ...] = ()
+    said: str = ""
+    """What is not a policy's doing, in words."""
 
     @property
     def place(self) -> Place | None:
@@ -46,6 +50,8 @@ class Judged:
 
     def text(self) -> str:
         """The reason in words."""
+        if self.said:
+            return self.said
         if self.verdict is Verdict.UNKNOWN:
             return "; ".join(dict.fromkeys(item.message for item in self.reasons)) or "a missing fact decides"
         shown = [item for item in self.deciders if item.action == "deny"] or self.deciders
@@ -99,13 +105,19 @@ class Flows:
         """Return the verdict about flows from one loaded node."""
         return self._once(("node", node, destination, protocol, port), self._from_node)
 
-    def from_proxy(self, destination: int, protocol: Protocol, port: int, missing: Sequence[Reason]) -> Judged:
-        """Return the verdict about flows from a proxy of which nothing is known but that it exists (ING-13, GW-29)."""
-        return self._once(("proxy", destination, protocol, port, tuple(missing)), self._from_proxy)
+    def from_proxy(
+        self, destination: int, protocol: Protocol, port: int, missing: Sequence[Reason], *, pods: bool
+    ) -> Judged:
+        """Return the verdict about flows from a proxy that is not known (ING-13, GW-29); `pods`: it is some pod."""
+        return self._once(("proxy", destination, protocol, port, tuple(missing), pods), self._from_proxy)
 
     def to_own_node(self, source: int, protocol: Protocol, port: int) -> Judged:
         """Return the verdict about a flow from a pod to its own node."""
         return self._once(("own", source, protocol, port), self._to_own_node)
+
+    def to_dns(self, source: int, protocol: Protocol) -> Judged:
+        """Return the verdict about a flow to DNS pods as a cluster usually has them, none being loaded (DNS-9)."""
+        return self._once(("dns", source, protocol), self._to_dns)
 
     def is_isolated(self, pod: int, direction: Direction) -> bool:
         """Return whether some policy selects the pod in `direction`."""
@@ -244,21 +256,41 @@ class Flows:
         flow = Flow(source=PodEnd(self.cluster.pods[source]), destination=OwnNodeEnd(), protocol=protocol, port=port)
         return self._pair((source,), (engine.universe.class_of[source], engine.universe.own_node), flow)
 
+    # ---- pods that are not loaded ------------------------------------------------------------------------------
+
+    def _to_dns(self, source: int, protocol: Protocol) -> Judged:
+        labels = {NAMESPACE_NAME_LABEL: _DNS_NAMESPACE}
+        namespaces = dict(self.cluster.namespaces)
+        namespaces.setdefault(_DNS_NAMESPACE, Namespace(name=_DNS_NAMESPACE, labels=labels, labels_known=False))
+        pod = Pod(
+            namespace=_DNS_NAMESPACE,
+            name=_DNS_NAME,
+            workload=WorkloadId(_DNS_NAMESPACE, "Deployment", _DNS_NAME),
+            labels={"k8s-app": "kube-dns"},
+            template=True,
+            ports=(
+                ContainerPort(number=53, protocol="UDP", name="dns"),
+                ContainerPort(number=53, name="dns-tcp"),
+            ),
+        )
+        other = Flows(replace(self.cluster, pods=(*self.cluster.pods, pod), namespaces=namespaces))
+        return other.between(source, len(self.cluster.pods), protocol, 53)
+
     # ---- a proxy that is not known -----------------------------------------------------------------------------
 
-    def _from_proxy(self, destination: int, protocol: Protocol, port: int, missing: tuple[Reason, ...]) -> Judged:
+    def _from_proxy(
+        self, destination: int, protocol: Protocol, port: int, missing: tuple[Reason, ...], pods: bool
+    ) -> Judged:
         """Allowed iff whoever it is gets in; denied iff nobody does."""
         _, engine = self._slice(destination)
         element = engine.universe.class_of[destination]
         mask = engine.universe.ports.single(protocol, port)
         table = engine.table(element, Direction.INGRESS)
-        everything = engine.universe.everything
+        verdict = Judge(engine).of_anybody(element, mask, pods=pods)
         denies = any(rule.action is Action.DENY for stage in table.stages for rule in stage.rules)
-        if not denies and any(part.mask & mask and part.must == everything for part in table.parts):
-            return self._replayed_proxy(destination, protocol, port, Verdict.ALLOWED)
-        if not table.opaque and not any(stage.rules for stage in table.stages):
-            return self._replayed_proxy(destination, protocol, port, Verdict.DENIED)
-        return Judged(verdict=Verdict.UNKNOWN, reasons=missing)
+        if verdict is Verdict.UNKNOWN or (verdict is Verdict.ALLOWED and denies):
+            return Judged(verdict=Verdict.UNKNOWN, reasons=missing)
+        return self._replayed_proxy(destination, protocol, port, verdict)
 
     def _replayed_proxy(self, destination: int, protocol: Protocol, port: int, verdict: Verdict) -> Judged:
         proxy = Pod(

@@ -1,0 +1,145 @@
+"""The first part of a way from inside: may the pod ask the cluster's DNS, and what does the name mean to it?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netcheck.logic.names import resolve
+from netcheck.logic.services import targets
+from netcheck.model.cluster import Cluster
+from netcheck.model.flow import Reason, Verdict
+from netcheck.model.names import Answer, AnswerKind
+from netcheck.model.objects import Pod, Service
+from netcheck.model.policy import Direction
+from netcheck.model.profile import Switch
+from netcheck.queries.trace_flows import Judged
+from netcheck.queries.trace_scene import PodSenders, Scene, best, worst
+from netcheck.queries.trace_way import Way
+from netcheck.values.ports import Protocol
+
+NODE_LOCAL = "169.254.20.10"
+SERVICES = (("kube-system", "kube-dns"), ("kube-system", "coredns"), ("openshift-dns", "dns-default"))
+_BOTH = (Protocol.UDP, Protocol.TCP)
+_DEFAULTS = (
+    ("kube-system", "k8s-app", "kube-dns", 53),
+    ("kube-system", "k8s-app", "coredns", 53),
+    ("openshift-dns", "dns.operator.openshift.io/daemonset-dns", "default", 5353),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DnsServer:
+    """A DNS pod (its position) and the port on which it listens."""
+
+    pod: int
+    port: int
+
+
+def dns_servers(cluster: Cluster, protocol: Protocol) -> tuple[DnsServer, ...]:
+    """Return the loaded DNS pods with the port that their Service translates 53 to (DNS-9); none if none is loaded."""
+    found = tuple(
+        DnsServer(target.pod, target.number)
+        for service in cluster.services
+        if _is_dns_service(service)
+        for item in service.ports
+        if item.port == 53 and item.protocol == protocol.value
+        for target in targets(cluster, service, item)
+        if target.pod is not None and target.ready
+    )
+    return found or tuple(
+        DnsServer(position, port)
+        for namespace, key, value, port in _DEFAULTS
+        for position, pod in enumerate(cluster.pods)
+        if pod.namespace == namespace and pod.labels.get(key) == value
+    )
+
+
+def _is_dns_service(service: Service) -> bool:
+    homes = ("kube-system", "openshift-dns")
+    named = (service.namespace, service.name) in SERVICES
+    return named or (service.namespace in homes and service.labels.get("k8s-app") in ("kube-dns", "coredns"))
+
+
+def has_node_local(cluster: Cluster) -> bool:
+    """Return whether NodeLocal DNSCache is loaded (DNS-10)."""
+    return any(
+        pod.namespace == "kube-system" and pod.host_network and pod.labels.get("k8s-app") == "node-local-dns"
+        for pod in cluster.pods
+    )
+
+
+# ---- hops ------------------------------------------------------------------------------------------------------------
+
+
+def ask_dns(scene: Scene, way: Way, senders: PodSenders) -> None:
+    """Add the hops from the pods to the cluster's DNS. UDP decides; without TCP only large answers are lost (DNS-9)."""
+    for protocol in _BOTH:
+        judged = worst([_asks(scene, position, protocol) for position in senders.positions])
+        aside = protocol is Protocol.TCP
+        if aside and judged.verdict is Verdict.ALLOWED:
+            continue
+        what = f"{senders.text} -> cluster DNS {protocol.value}/53"
+        way.flow(what, judged, aside=aside)
+
+
+def _asks(scene: Scene, pod: int, protocol: Protocol) -> Judged:
+    if has_node_local(scene.cluster):
+        return _asks_node_local(scene, pod, protocol)
+    servers = dns_servers(scene.cluster, protocol)
+    if servers:
+        chosen = {scene.kind(server.pod): server for server in reversed(servers)}.values()
+        return best([scene.flows.between(pod, server.pod, protocol, server.port) for server in chosen])
+    return _asks_servers_not_loaded(scene, pod, protocol)
+
+
+def _asks_node_local(scene: Scene, pod: int, protocol: Protocol) -> Judged:
+    """DNS-10: the packet goes to the pod's own node, at a link-local address, never to the DNS pods."""
+    to_node = scene.flows.to_own_node(pod, protocol, 53)
+    if to_node.verdict is Verdict.ALLOWED or scene.cluster.profile.own_node_egress is Switch.YES:
+        return to_node
+    return best([scene.flows.to_address(pod, NODE_LOCAL, protocol, 53), to_node])
+
+
+def _asks_servers_not_loaded(scene: Scene, pod: int, protocol: Protocol) -> Judged:
+    """DNS-9: no loaded pod is a DNS server; where any would do nothing is missing."""
+    found = scene.flows.to_dns(pod, protocol)
+    if found.verdict is Verdict.ALLOWED or not scene.flows.is_isolated(pod, Direction.EGRESS):
+        return found
+    message = "the DNS pods are not in the input, and the egress policies may keep the pod from them"
+    return Judged(verdict=Verdict.UNKNOWN, reasons=(Reason(rule="DNS-9", message=message),))
+
+
+def look_up(scene: Scene, way: Way, pod: Pod | None, name: str) -> Answer:
+    """Add the hop in which a name is resolved, and return what it means."""
+    answer = resolve(scene.cluster, pod, name)
+    what = f"DNS name {name}"
+    match answer.kind:
+        case AnswerKind.UNKNOWN:
+            way.unknown(what, answer.reasons)
+        case AnswerKind.NXDOMAIN:
+            way.add(what, Verdict.DENIED, f"no such name; the last one tried is {answer.name}", rule="DNS-8")
+        case AnswerKind.EXTERNAL:
+            way.add(
+                what,
+                Verdict.ALLOWED,
+                _said(answer, "a name outside the cluster"),
+                rule="DNS-8",
+                translation=answer.name,
+            )
+        case AnswerKind.SERVICE | AnswerKind.PODS:
+            assert answer.service is not None
+            kind = "headless Service" if answer.kind is AnswerKind.PODS else "Service"
+            text = _said(answer, f"{kind} {'/'.join(answer.service)}")
+            way.add(what, Verdict.ALLOWED, text, rule="DNS-1", translation=_records(answer))
+    return answer
+
+
+def _said(answer: Answer, text: str) -> str:
+    if not answer.aliases:
+        return text
+    return f"{text}, through the alias {', '.join(answer.aliases)}"
+
+
+def _records(answer: Answer) -> str:
+    held = ", ".join(answer.addresses[:3]) + (", ..." if len(answer.addresses) > 3 else "")
+    return f"{answer.name} -> {held}" if held else answer.name

@@ -1,0 +1,99 @@
+"""Routing of single requests, with the second opinion: what the router says is put to the oracle, and both must agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from netcheck.errors import WitnessMismatch
+from netcheck.logic.attachment import Attachments
+from netcheck.logic.routing import Router
+from netcheck.model.cluster import Cluster
+from netcheck.model.gateway import Gateway
+from netcheck.model.objects import Service
+from netcheck.model.request import Request, Routed, Share
+from netcheck.semantics.ingress import route_at_ingress, route_at_router
+from netcheck.semantics.routing import route_at_gateway, route_in_mesh
+
+
+class Routing:
+    """What a proxy does with requests; each request is routed once."""
+
+    def __init__(self, cluster: Cluster, attached: Attachments) -> None:
+        self._cluster = cluster
+        self._router = Router(cluster, attached)
+        self._found: dict[tuple[object, ...], Routed | None] = {}
+
+    def at_gateway(self, gateway: Gateway, request: Request) -> Routed:
+        """Return what a Gateway does with a request.
+
+        Raises:
+            WitnessMismatch: the oracle says otherwise; so in all of these.
+        """
+        found = self._once(
+            (gateway.label, request),
+            lambda: self._router.at_gateway(gateway, request),
+            lambda: route_at_gateway(self._cluster, gateway, request),
+        )
+        assert found is not None, "a Gateway takes every request that comes to it, or refuses it"
+        return found
+
+    def in_mesh(self, service: Service, client_namespace: str, request: Request) -> Routed | None:
+        """Return what mesh routes do with a request for a Service; None: none is attached to that port (GW-32)."""
+        return self._once(
+            (service.namespace, service.name, client_namespace, request),
+            lambda: self._router.in_mesh(service, client_namespace, request),
+            lambda: route_in_mesh(self._cluster, service, client_namespace, request),
+        )
+
+    def at_ingress(self, ingress_class: str, request: Request) -> Routed:
+        """Return what the controller of an Ingress class does with a request; empty: the Ingresses without a class."""
+        found = self._once(
+            ("ingress", ingress_class, request),
+            lambda: self._router.at_ingress(ingress_class, request),
+            lambda: route_at_ingress(self._cluster, ingress_class, request),
+        )
+        assert found is not None
+        return found
+
+    def at_router(self, request: Request) -> Routed:
+        """Return what the OpenShift router does with a request."""
+        found = self._once(
+            ("router", request),
+            lambda: self._router.at_router(request),
+            lambda: route_at_router(self._cluster, request),
+        )
+        assert found is not None
+        return found
+
+    def _once(
+        self, key: tuple[object, ...], ask: Callable[[], Routed | None], ask_oracle: Callable[[], Routed | None]
+    ) -> Routed | None:
+        if key not in self._found:
+            found, expected = ask(), ask_oracle()
+            if _meaning(found) != _meaning(expected):
+                raise WitnessMismatch(f"the router and the oracle disagree about {key}: {found} and {expected}")
+            self._found[key] = found
+        return self._found[key]
+
+
+def _meaning(routed: Routed | None) -> tuple[object, ...] | None:
+    """Return what the two must agree on: all but words, and the parts that an unknown verdict leaves open."""
+    if routed is None:
+        return None
+    if routed.reasons:
+        return (routed.verdict,)
+    shares, mirrors = (tuple(sorted(map(_share, part))) for part in (routed.shares, routed.mirrors))
+    return (
+        routed.verdict,
+        routed.status,
+        bool(routed.refused),
+        routed.served,
+        routed.chosen,
+        shares,
+        mirrors,
+        routed.redirect,
+    )
+
+
+def _share(share: Share) -> tuple[str, ...]:
+    return (share.kind, share.namespace, share.name, str(share.port), str(share.weight), share.problem)
