@@ -16,6 +16,7 @@ from netcheck.values.addresses import IPSet
 from netcheck.values.connections import ConnectionSet
 from netcheck.values.ports import PortSet
 
+NOT_READY = "no backend is ready (SVC-25)"
 ONLY_OWN_NODE = "only through the node that runs the pod, which policies cannot close (NET-4)"
 
 
@@ -42,7 +43,7 @@ class Doorways:
                 self._add(door)
 
     def _add(self, door: Door) -> None:
-        usable = set(_usable(door.targets, self._ground.given.pods))
+        takes = set(usable(door.targets, self._ground.given.pods))
         for target in door.targets:
             name = self._of_pod.get(target.pod) if target.pod is not None else None
             if name is None or target.pod is None:
@@ -52,9 +53,9 @@ class Doorways:
             key = (door.kind, via, door.protocol, door.port, inner, target.number)
             behind = self._found.setdefault(name, {}).setdefault(key, _Behind(door, target.number))
             behind.addresses |= dict.fromkeys(door.addresses)
-            if target in usable and not behind.usable:
+            if target in takes and not behind.usable:
                 behind.usable, behind.pods = True, []
-            if (target in usable) == behind.usable:
+            if (target in takes) == behind.usable:
                 behind.pods.append(target.pod)
 
     def of(self, here: Here) -> Iterator[Opening]:
@@ -76,7 +77,7 @@ class Doorways:
             place=door.place,
         )
         if not behind.usable:
-            return replace(opening, note="no backend is ready (SVC-25)")
+            return replace(opening, note=NOT_READY)
         return self._by_policies(behind, opening)
 
     def _by_policies(self, behind: _Behind, opening: Opening) -> Opening:
@@ -127,8 +128,8 @@ class Doorways:
         return (shared & -shared).bit_length() - 1
 
 
-def _usable(behind: Iterable[Target], pods: Sequence[Pod]) -> list[Target]:
-    """SVC-6: the ready backends, or if there are none those that still serve while they terminate."""
+def usable(behind: Iterable[Target], pods: Sequence[Pod]) -> list[Target]:
+    """Return the ready backends, or if there are none those that still serve while they terminate (SVC-6)."""
     ready = [target for target in behind if target.ready]
     return ready or [target for target in behind if target.pod is not None and _serves(pods[target.pod])]
 

@@ -13,6 +13,7 @@ from netcheck.logic.atoms import indexes
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import AddressEnd, PodEnd, Verdict
 from netcheck.model.profile import Switch
+from netcheck.queries.dataplane import is_phantom
 from netcheck.queries.doors import DoorKind
 from netcheck.queries.doorways import Doorways
 from netcheck.queries.endpoints import Resolution, locate
@@ -31,6 +32,7 @@ from netcheck.queries.openings import (
     Exposure,
     Opening,
 )
+from netcheck.queries.proxied import Proxied
 from netcheck.queries.results import Endpoint, EndpointType
 from netcheck.values.addresses import IPSet, address_number
 from netcheck.values.connections import ConnectionSet
@@ -58,10 +60,10 @@ def exposure(
         and (not focus or any(is_named(here.endpoint, text) for text in focus))
     ]
     newcomers = Newcomers(ground, timeout_ms)
-    services = Doorways(ground, chosen)
+    services, proxied = Doorways(ground, chosen), Proxied(ground, chosen)
     found = []
     for here in chosen:
-        openings = [*services.of(here), *_direct(ground, here), *newcomers.of(here)]
+        openings = [*proxied.of(here), *services.of(here), *_direct(ground, here), *newcomers.of(here)]
         found.append(Exposed(endpoint=here.endpoint, openings=tuple(sorted(openings, key=_rank))))
     return Exposure(workloads=tuple(sorted(found, key=lambda item: (item.rank, item.endpoint.id))))
 
@@ -69,6 +71,7 @@ def exposure(
 def workloads(ground: Ground) -> list[Here]:
     """Return every workload of the input, as `list` names them."""
     made = {(item.pod.namespace, item.pod.name) for item in ground.strangers}
+    made |= {(pod.namespace, pod.name) for pod in ground.given.pods if is_phantom(pod)}
     found = []
     for item in locate(ground.universe, Resolution.WORKLOAD):
         endpoint = item.endpoint

@@ -14,6 +14,7 @@ from netcheck.model.cluster import Cluster
 from netcheck.model.flow import AddressEnd, Decider, Decision, End, Flow, NodeEnd, OwnNodeEnd, PodEnd, Reason, Verdict
 from netcheck.model.objects import Node, Pod
 from netcheck.model.policy import NetworkPolicy
+from netcheck.queries.dataplane import with_phantoms
 from netcheck.queries.ends import Addresses, parse_end
 from netcheck.queries.explain import readable_port
 from netcheck.queries.incoming import Block, Incoming, outgoing
@@ -44,9 +45,9 @@ class Ground:
     """The set engine over the cluster, its strangers, and a node if it has none; elements are those of that engine."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self.given = cluster
+        self.given = with_phantoms(cluster)
         self.strangers = strangers(cluster)
-        self.cluster = with_strangers(cluster, self.strangers)
+        self.cluster = with_strangers(self.given, self.strangers)
         self.has_nodes = bool(cluster.nodes)
         if not self.has_nodes:
             self.cluster = replace(self.cluster, nodes=(SOME_NODE,))
@@ -57,15 +58,16 @@ class Ground:
         self.own_node = 1 << universe.own_node
         self.outside = universe.everything & ~((1 << universe.atom_offset) - 1)
         self._families = {version: universe.family_bits(version) for version in (4, 6)}
-        self.loaded = 0
+        self.loaded = 0  # what is only assumed, a proxy that the user named or a stranger, comes after what is loaded
         self.of_namespace: dict[str, int] = {}
         for number, element in enumerate(universe.elements[: universe.pod_count]):
             if element.members[0] < len(cluster.pods):
                 self.loaded |= 1 << number
                 self.of_namespace[element.namespace] = self.of_namespace.get(element.namespace, 0) | 1 << number
         self.stranger_of: dict[int, Stranger] = {}
-        for position, item in enumerate(self.strangers, len(cluster.pods)):
+        for position, item in enumerate(self.strangers, len(self.given.pods)):
             self.stranger_of.setdefault(universe.class_of[position], item)
+        self.newcomers = mask_of(self.stranger_of)
         self.policies: dict[str, list[NetworkPolicy]] = {}
         for policy in cluster.policies:
             self.policies.setdefault(policy.namespace, []).append(policy)

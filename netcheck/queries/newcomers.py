@@ -30,9 +30,6 @@ class Newcomers:
     def __init__(self, ground: Ground, timeout_ms: int) -> None:
         self._ground = ground
         self._timeout_ms = timeout_ms
-        self._strangers = 0
-        for element in ground.stranger_of:
-            self._strangers |= 1 << element
         order = {id(item): number for number, item in enumerate(ground.strangers)}
         self._rank = {element: order[id(item)] for element, item in ground.stranger_of.items()}
         self._weakest: dict[int, int] = {}
@@ -40,7 +37,7 @@ class Newcomers:
 
     def of(self, here: Here) -> list[Opening]:
         """Return what kinds of new pods reach a workload, the weakest first, or that none does, or that it is not known."""
-        blocks = sorted(self._ground.incoming.blocks(here.element, self._strangers), key=self._place)
+        blocks = sorted(self._ground.incoming.blocks(here.element, self._ground.newcomers), key=self._place)
         found: list[Opening] = []
         seen = 0
         for block in blocks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from netcheck.model.flow import Verdict
 from netcheck.queries.openings import (
     METADATA,
     NODES,
@@ -37,7 +38,8 @@ def clients_of(item: Opening) -> str:
     """Return who comes through a door, in a few words."""
     clients = item.clients
     if item.door == METADATA:
-        return f"it reaches {' and '.join(clients.reaches)}"
+        verb = "does not reach" if item.verdict is Verdict.DENIED else "reaches"
+        return f"it {verb} {' and '.join(clients.reaches)}"
     if item.door == OWN_NODE:
         return "from the node that it runs on"
     if item.door == NODES:
