@@ -125,4 +125,90 @@ kind: HorizontalPodAutoscaler
 metadata: {name: h}
 spec: {scaleTargetRef: {kind: Deployment, name: web}, maxReplicas: 3}
 """,
+    """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: ListenerSet
+metadata: {name: l, creationTimestamp: 2026-01-01T00:00:00Z}
+spec:
+  parentRef: {name: g, namespace: edge}
+  listeners: [{name: a, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: k}]}, allowedRoutes: {kinds: [{kind: HTTPRoute}]}}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: r}
+spec:
+  parentRefs: [{group: "", kind: Service, name: s, port: 80}]
+  rules: [{matches: [{method: {service: a.B, method: C}, headers: [{name: v, value: "1"}]}], backendRefs: [{name: s, port: 80, weight: 5}]}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: TLSRoute
+metadata: {name: t}
+spec: {hostnames: ["*.a.example"], rules: [{backendRefs: [{name: s, port: 443}]}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: h}
+spec:
+  rules:
+  - filters: [{type: RequestMirror, requestMirror: {backendRef: {name: m, port: 80}, fraction: {numerator: 1, denominator: 3}}}]
+    matches: [{path: {type: Exact, value: /a}, queryParams: [{name: q, value: x}]}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: f}
+spec:
+  gatewayClassName: c
+  addresses: [{type: IPAddress, value: 192.0.2.1}]
+  allowedListeners: {namespaces: {from: Selector, selector: {matchExpressions: [{key: a, operator: In, values: [b]}]}}}
+  listeners: [{name: a, port: 80, protocol: HTTP}]
+  tls: {frontend: {default: {validation: {caCertificateRefs: [{group: "", kind: ConfigMap, name: k}]}}, perPort: [{port: 443}]}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: ReferenceGrant
+metadata: {name: a}
+spec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: a}], to: [{group: "", kind: Service}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: b}
+spec: {targetRefs: [{group: "", kind: Service, name: s}], validation: {hostname: a.b, caCertificateRefs: [{group: "", kind: ConfigMap, name: k}]}}
+""",
+    """\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: i, annotations: {kubernetes.io/ingress.class: web}}
+spec: {defaultBackend: {resource: {kind: Bucket, name: b}}, rules: [{host: "*.a.b", http: {paths: [{pathType: Exact, path: /a, backend: {service: {name: s, port: {name: p}}}}]}}]}
+status: {loadBalancer: {ingress: [{ip: 192.0.2.1}]}}
+---
+apiVersion: route.openshift.io/v1
+kind: Route
+metadata: {name: o}
+spec: {host: a.b, to: {kind: Service, name: s, weight: 10}, alternateBackends: [{kind: Service, name: t}], port: {targetPort: http}, tls: {termination: edge}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: k}
+stringData: {tls.crt: "-----BEGIN CERTIFICATE-----\\nMIIB\\n-----END CERTIFICATE-----", ca.crt: x}
+data: {tls.key: aGVsbG8=}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata: {name: m}
+webhooks: [{name: a.b.c, failurePolicy: Ignore, clientConfig: {service: {namespace: a, name: s, port: 8443}}}]
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: c.example.com}
+spec: {conversion: {strategy: Webhook, webhook: {clientConfig: {service: {namespace: a, name: s}}}}}
+---
+apiVersion: monitoring.coreos.com/v1
+kind: ServiceMonitor
+metadata: {name: m}
+spec: {selector: {matchExpressions: [{key: a, operator: Exists}]}, namespaceSelector: {matchNames: [a]}, endpoints: [{port: web}, {targetPort: 80}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: d, annotations: {prometheus.io/scrape: "true", prometheus.io/port: "9090"}}
+spec: {dnsPolicy: None, dnsConfig: {nameservers: [1.1.1.1], options: [{name: ndots, value: "2"}]}, hostname: h, subdomain: s, containers: [{name: c, image: i}]}
+""",
 )
