@@ -39,6 +39,8 @@ def is_readable(item: Admitted) -> bool:
         return _pod_readable(item, template.get("spec"), (*item.template, "spec"))
     if item.kind in _OBJECTS_OF_LABELS:
         return not _misread(item, ("metadata", "labels"))
+    if treatment is Treatment.MESH:
+        return True  # only that it is there counts
     if treatment is Treatment.ROUTE:
         return not report.misread and all(map(_leaves_route_plain, report.error_paths))
     return item.kind == "Service" and _service_readable(item)

@@ -101,7 +101,7 @@ class TestIngress:
     def test_a_refused_ingress_whose_paths_are_not_plain_is_lost(self):
         text = document("Ingress", "  rules: [{http: {paths: [{path: /}]}}]", group="networking.k8s.io")
         cluster = load_text(text).cluster
-        assert cluster.ingresses == cluster.entries == ()
+        assert cluster.ingresses == ()
         assert cluster.lost_routes == (LostRoute(namespace="shop", kind="Ingress", name="x"),)
 
 
