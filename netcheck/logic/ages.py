@@ -22,13 +22,6 @@ class Dated(Protocol):
         """`metadata.creationTimestamp`, or empty."""
 
 
-def is_older(one: Dated, other: Dated) -> bool | None:
-    """Return whether `one` goes first: the older one, then by `{namespace}/{name}`; None if a creation time is missing."""
-    if not one.created or not other.created:
-        return None
-    return order_key(one) < order_key(other)
-
-
 def order_key(item: Dated) -> tuple[str, str, str]:
     """Return the key by which objects are sorted that have creation times; those without go first, by name."""
     return (item.created, item.namespace, item.name)

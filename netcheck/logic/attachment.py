@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from netcheck.logic.admitted import lets_in
-from netcheck.logic.ages import is_older, order_key
+from netcheck.logic.ages import order_key
 from netcheck.logic.backends import Backends
 from netcheck.logic.conditions import FALSE, TRUE, condition, pending
 from netcheck.logic.hostnames import ANY, intersection, suffixes
@@ -24,6 +24,9 @@ from netcheck.model.request import Condition
 _NAMED = ("HTTPRoute", "GRPCRoute", "TLSRoute")
 _MESH_RANK = ("GRPCRoute", "HTTPRoute", "TLSRoute", "TCPRoute", "UDPRoute")
 """Of several kinds on one Service port the first one is in force (GW-33)."""
+
+_At = tuple[int, ParentRef]
+"""A route, by its identity in memory, at one of its parents."""
 
 Key = tuple[str, str, str, str, str]
 """Identity of a listener: Gateway namespace and name, ListenerSet namespace and name or empty, listener name."""
@@ -207,10 +210,10 @@ class _Compiler:
             for item in listeners
             if parent.section in ("", item.listener.name) and parent.port in (0, item.listener.port)
         )
-        return _Attempt(route, parent, tuple(self._try(route, item) for item in meant))
-
-    def _try(self, route: Route, item: JudgedListener) -> _Try:
         kind = RouteKind(GATEWAY_GROUP, route.kind)
+        return _Attempt(route, parent, tuple(self._try(route, kind, item) for item in meant))
+
+    def _try(self, route: Route, kind: RouteKind, item: JudgedListener) -> _Try:
         perhaps = kind in item.perhaps
         if kind not in item.kinds and not perhaps:
             return _Try(item, "NotAllowedByListeners")
@@ -273,11 +276,11 @@ class _Compiler:
                 yield from one.listeners
 
     def _status(
-        self, attempt: _Attempt, mesh: Mapping[int, Condition], lost: Mapping[tuple[Key, int], bool]
+        self, attempt: _Attempt, mesh: Mapping[_At, Condition], lost: Mapping[tuple[Key, int], bool]
     ) -> ParentStatus:
         route, parent = attempt.route, attempt.parent
         is_mesh = (parent.group, parent.kind) == ("", "Service")
-        accepted = mesh[id(parent)] if is_mesh else self._accepted(attempt, lost)
+        accepted = mesh[id(route), parent] if is_mesh else self._accepted(attempt, lost)
         refs = resolved_refs(self.backends, route, mesh=is_mesh)
         wrong = incompatible(route)
         conditions = [accepted, refs]
@@ -308,25 +311,25 @@ class _Compiler:
 
     # ---- mesh
 
-    def _mesh(self, routes: Sequence[Route]) -> tuple[tuple[MeshBinding, ...], dict[int, Condition]]:
+    def _mesh(self, routes: Sequence[Route]) -> tuple[tuple[MeshBinding, ...], dict[_At, Condition]]:
         """Return the mesh bindings in force, and the condition Accepted of each parent that is a Service."""
-        status: dict[int, Condition] = {}
+        status: dict[_At, Condition] = {}
         wanted: list[MeshBinding] = []
         for route in routes:
             for parent in route.parents:
                 if (parent.group, parent.kind) == ("", "Service"):
-                    status[id(parent)], ports = self._service_parent(route, parent)
+                    status[id(route), parent], ports = self._service_parent(route, parent)
                     wanted += ports
         best: dict[tuple[str, str, int | None, str], int] = {}
         for item in wanted:
             rank = _MESH_RANK.index(item.route.kind)
             best[_scope(item)] = min(rank, best.get(_scope(item), rank))
         kept = tuple(item for item in wanted if _MESH_RANK.index(item.route.kind) == best[_scope(item)])
-        winners = {id(item.parent) for item in kept}
+        winners = {(id(item.route), item.parent) for item in kept}
         for item in wanted:
-            if id(item.parent) not in winners:
+            if (id(item.route), item.parent) not in winners:
                 message = f"a {_MESH_RANK[best[_scope(item)]]} is in force on every port of the Service that is meant"
-                status[id(item.parent)] = condition("Accepted", FALSE, "Conflicted", message)
+                status[id(item.route), item.parent] = condition("Accepted", FALSE, "Conflicted", message)
         return kept, status
 
     def _service_parent(self, route: Route, parent: ParentRef) -> tuple[Condition, list[MeshBinding]]:
@@ -413,30 +416,49 @@ def _lost_to_other_kind(found: Mapping[Key, Sequence[Binding]]) -> dict[tuple[Ke
     return lost
 
 
+class _Hosts:
+    """Hostnames that routes hold, to ask whether another route shares one: one of the two covers the other (GW-8)."""
+
+    def __init__(self) -> None:
+        self._held: set[str] = set()
+        self._covering: set[str] = set()
+
+    def add(self, hostnames: Iterable[str]) -> None:
+        for name in hostnames:
+            self._held.add(name)
+            self._covering.update(suffixes(name))
+
+    def share(self, hostnames: Iterable[str]) -> bool:
+        return any(
+            name in self._covering or not self._held.isdisjoint(suffixes(name)) for name in hostnames
+        )  # fmt: skip
+
+
+_OTHER = {"HTTPRoute": "GRPCRoute", "GRPCRoute": "HTTPRoute"}
+
+
 def _losers(items: Sequence[Binding]) -> Iterator[tuple[int, bool]]:
-    """Yield the routes that lose, oldest first: who has lost takes nothing from others."""
-    under: dict[tuple[str, str], list[Binding]] = {}
-    standing: dict[int, bool] = {}
-    for item in items:  # every hostname that covers one of the route's, and the route's own
-        for host in {wide for name in item.hostnames for wide in suffixes(name)}:
-            under.setdefault((item.route.kind, host), []).append(item)
-    for item in sorted(items, key=lambda one: order_key(one.route)):
-        other = "GRPCRoute" if item.route.kind == "HTTPRoute" else "HTTPRoute"
-        rivals = {id(one.route): one for one in _sharing(item, other, under)}
-        verdicts = [is_older(one.route, item.route) for one in rivals.values() if standing.get(id(one.route), True)]
-        if any(verdict is True for verdict in verdicts):
-            standing[id(item.route)] = False
+    """Yield the routes that lose, and whether that is certain: who has lost takes nothing from others.
+
+    Routes without a creation time may be older than any other; so may those stand that only they could beat.
+    """
+    standing, perhaps, undated = ({kind: _Hosts() for kind in _OTHER} for _ in range(3))
+    for item in items:
+        if not item.route.created:
+            undated[item.route.kind].add(item.hostnames)
+    for item in sorted((one for one in items if one.route.created), key=lambda one: order_key(one.route)):
+        kind, other = item.route.kind, _OTHER[item.route.kind]
+        if standing[other].share(item.hostnames):
             yield id(item.route), True
-        elif None in verdicts:
+        elif perhaps[other].share(item.hostnames) or undated[other].share(item.hostnames):
+            perhaps[kind].add(item.hostnames)
             yield id(item.route), False
-
-
-def _sharing(item: Binding, kind: str, under: Mapping[tuple[str, str], Sequence[Binding]]) -> Iterator[Binding]:
-    """Yield the bindings of a kind that share a hostname with this one: one of the two covers the other."""
-    for name in item.hostnames:
-        yield from under.get((kind, name), ())
-        for wide in suffixes(name):
-            yield from (one for one in under.get((kind, wide), ()) if wide in one.hostnames)
+        else:
+            standing[kind].add(item.hostnames)
+    for item in (one for one in items if not one.route.created):
+        other = _OTHER[item.route.kind]
+        if any(hosts[other].share(item.hostnames) for hosts in (standing, perhaps, undated)):
+            yield id(item.route), False
 
 
 # ---- conditions of routes ------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from netcheck.model.profile import Switch
 from netcheck.model.request import Condition
 
 _HTTP = ("HTTPRoute", "GRPCRoute")
+_KINDS = (*_HTTP, "TLSRoute", "TCPRoute", "UDPRoute")
 _BY_NAME = ("HTTP", "HTTPS", "TLS")
 _BY_PORT = ("TCP", "UDP")
 
@@ -289,7 +290,7 @@ def _kinds(cluster: Cluster, listener: Listener) -> tuple[tuple[RouteKind, ...],
     """Return the kinds of route that a listener takes, those that it perhaps takes, and what is wrong with its list."""
     served, perhaps = _protocol_kinds(cluster, listener)
     if not listener.kinds:
-        return served, (), GOOD
+        return served, perhaps, GOOD
     taken = tuple(kind for kind in listener.kinds if kind in served)
     open_ones = tuple(kind for kind in listener.kinds if kind in perhaps)
     wrong = [kind.kind for kind in listener.kinds if kind not in served and kind not in perhaps]
@@ -313,7 +314,7 @@ def _protocol_kinds(cluster: Cluster, listener: Listener) -> tuple[tuple[RouteKi
     }
     found = tuple(RouteKind(GATEWAY_GROUP, name) for name in names.get(listener.protocol, ()))
     if "/" in listener.protocol:
-        return (), listener.kinds
+        return (), listener.kinds or tuple(RouteKind(GATEWAY_GROUP, name) for name in _KINDS)
     if listener.protocol == "TLS" and listener.tls_mode != "Passthrough":
         tcp = (RouteKind(GATEWAY_GROUP, "TCPRoute"),)
         match cluster.profile.tcp_route_on_tls_terminate:

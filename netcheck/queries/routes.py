@@ -9,7 +9,7 @@ from netcheck.logic.listeners import JudgedGateway, JudgedListener, JudgedSet
 from netcheck.logic.policy_conditions import policy_statuses
 from netcheck.logic.route_conditions import mirrored
 from netcheck.model.cluster import Cluster
-from netcheck.model.gateway import BackendRef, Gateway, Redirect, Route, RouteRule
+from netcheck.model.gateway import BackendRef, Gateway, ParentRef, Redirect, Route, RouteRule
 from netcheck.queries.ingress_lines import ingress_lines, openshift_lines
 from netcheck.queries.route_faults import faults
 from netcheck.queries.route_matches import match_texts
@@ -58,19 +58,26 @@ def routes(cluster: Cluster, *, in_scope: NamespaceTest = _any_namespace) -> Rou
     )
 
 
+_At = tuple[str, str, str, ParentRef]
+
+
+def _at(route: Route, parent: ParentRef) -> _At:
+    return (route.kind, route.namespace, route.name, parent)
+
+
 class _Lines:
     def __init__(self, cluster: Cluster, found: Attachments) -> None:
         self._found = found
         self._bound: dict[tuple[str, str, str, str, str], BoundListener] = {}
-        self._of_parent: dict[int, list[Binding]] = {}
-        self._mesh: dict[int, list[MeshBinding]] = {}
+        self._of_parent: dict[_At, list[Binding]] = {}
+        self._mesh: dict[_At, list[MeshBinding]] = {}
         for gateway in cluster.gateways:
             for bound in found.listeners(gateway):
                 self._bound[bound.key] = bound
                 for binding in found.bindings(bound):
-                    self._of_parent.setdefault(id(binding.parent), []).append(binding)
+                    self._of_parent.setdefault(_at(binding.route, binding.parent), []).append(binding)
         for item in found.mesh_bindings:
-            self._mesh.setdefault(id(item.parent), []).append(item)
+            self._mesh.setdefault(_at(item.route, item.parent), []).append(item)
 
     def gateway(self, item: JudgedGateway) -> GatewayLine:
         return GatewayLine(
@@ -109,15 +116,15 @@ class _Lines:
         mesh = all((item.group, item.kind) == ("", "Service") for item in route.parents) and bool(route.parents)
         return RouteLine(
             route=route,
-            parents=tuple(self._parent(item) for item in self._found.parents(route)),
+            parents=tuple(self._parent(route, item) for item in self._found.parents(route)),
             rules=tuple(self._rule(route, number, rule, mesh=mesh) for number, rule in enumerate(route.rules)),
         )
 
-    def _parent(self, status: ParentStatus) -> ParentLine:
+    def _parent(self, route: Route, status: ParentStatus) -> ParentLine:
         return ParentLine(
             status=status,
-            bindings=tuple(self._of_parent.get(id(status.parent), ())),
-            mesh=tuple(self._mesh.get(id(status.parent), ())),
+            bindings=tuple(self._of_parent.get(_at(route, status.parent), ())),
+            mesh=tuple(self._mesh.get(_at(route, status.parent), ())),
         )
 
     def _rule(self, route: Route, number: int, rule: RouteRule, *, mesh: bool) -> RuleLine:
