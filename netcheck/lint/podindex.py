@@ -1,22 +1,34 @@
-"""Which pods a label selector matches, found through the pods' labels instead of by walking all pods.
+"""Which pods or Services a label selector matches, found through their labels instead of by walking all of them.
 
-Pods are positions in the tuple that the index was made of. Every answer is memoized.
+They are positions in the tuple that the index was made of. Every answer is memoized.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-from netcheck.model.objects import Pod
 from netcheck.values.labels import LabelSelector, Operator, Requirement
 
 _Postings = dict[tuple[str, str], list[int]]
 
 
-class PodIndex:
-    """Pods by label, over all namespaces and in each."""
+class Labelled(Protocol):
+    """A pod or a Service."""
 
-    def __init__(self, pods: Sequence[Pod]) -> None:
+    @property
+    def namespace(self) -> str:
+        """The namespace that it lies in."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Its labels."""
+
+
+class PodIndex:
+    """Pods, or Services, by label, over all namespaces and in each."""
+
+    def __init__(self, pods: Sequence[Labelled]) -> None:
         self._pods = pods
         self._members: dict[str | None, list[int]] = {None: list(range(len(pods)))}
         self._postings: dict[str | None, _Postings] = {None: {}}

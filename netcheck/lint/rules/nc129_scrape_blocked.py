@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from netcheck.errors import Place
 from netcheck.lint.finding import Finding, Related
 from netcheck.lint.gates import FAMILIES, Gates
+from netcheck.lint.podindex import PodIndex
 from netcheck.lint.reading import holds
 from netcheck.lint.rule import Rule, Snapshot
 from netcheck.lint.ways import Behind, behind
 from netcheck.lint.wording import listed, owner
 from netcheck.model.flow import Flow, PodEnd, Verdict
-from netcheck.model.objects import Monitor, Pod, Service
+from netcheck.model.objects import Monitor, Pod
 from netcheck.model.policy import PodPeer, PolicyPort
 from netcheck.queries.results import FlowText
 from netcheck.values.labels import LabelSelector
@@ -190,8 +191,9 @@ def _covers(item: PolicyPort, end: Behind) -> bool:
 
 
 def _monitors(snapshot: Snapshot) -> Iterator[_Offer]:
+    services = _Services(snapshot)
     for monitor in snapshot.cluster.monitors:
-        ends = _of_services(snapshot, monitor) if monitor.kind == "ServiceMonitor" else _of_pods(snapshot, monitor)
+        ends = services.offered(monitor) if monitor.kind == "ServiceMonitor" else _of_pods(snapshot, monitor)
         yield _Offer(
             object=f"{monitor.kind} {monitor.namespace}/{monitor.name}",
             place=monitor.place,
@@ -199,20 +201,31 @@ def _monitors(snapshot: Snapshot) -> Iterator[_Offer]:
         )
 
 
-def _of_services(snapshot: Snapshot, monitor: Monitor) -> Iterator[Behind]:
-    for service in _services(snapshot, monitor):
-        if monitor.selector.matches(service.labels):
-            for item in service.ports:
-                for end in behind(snapshot, service, item):
-                    pod = snapshot.cluster.pods[end.pod]
-                    if item.name in monitor.ports or _has(pod, end, monitor.ports):
-                        yield end
+class _Services:
+    """The Services by label, and what is behind their ports; each is looked up once."""
 
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._index = PodIndex(snapshot.cluster.services)
+        self._behind: dict[int, tuple[tuple[str, tuple[Behind, ...]], ...]] = {}
 
-def _services(snapshot: Snapshot, monitor: Monitor) -> Iterable[Service]:
-    if monitor.namespaces is None:
-        return snapshot.cluster.services
-    return (service for name in sorted(monitor.namespaces) for service in snapshot.services_in.get(name, ()))
+    def offered(self, monitor: Monitor) -> Iterator[Behind]:
+        """Yield the ports of pods that a ServiceMonitor names."""
+        for namespace in [None] if monitor.namespaces is None else sorted(monitor.namespaces):
+            for position in self._index.matching(namespace, monitor.selector):
+                for name, ends in self._ports(position):
+                    yield from ends if name in monitor.ports else self._by_pod(ends, monitor)
+
+    def _ports(self, position: int) -> tuple[tuple[str, tuple[Behind, ...]], ...]:
+        found = self._behind.get(position)
+        if found is None:
+            service = self._snapshot.cluster.services[position]
+            found = tuple((item.name, behind(self._snapshot, service, item)) for item in service.ports)
+            self._behind[position] = found
+        return found
+
+    def _by_pod(self, ends: Iterable[Behind], monitor: Monitor) -> Iterator[Behind]:
+        return (end for end in ends if _has(self._snapshot.cluster.pods[end.pod], end, monitor.ports))
 
 
 def _has(pod: Pod, end: Behind, ports: tuple[int | str, ...]) -> bool:
