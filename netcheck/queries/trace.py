@@ -286,7 +286,7 @@ class _Tracer:
         way, pod = asked.way, asked.client.pod
         open_ = self._not_followed(asked, service)
         if pod is not None and not service.headless:
-            spoken = _as_spoken(request, item)
+            spoken = self._as_spoken(request, service, item)
             routed = self._scene.routing.in_mesh(service, pod.namespace, spoken)
             if routed is not None:
                 name = f"Service {service.namespace}/{service.name} port {item.port}"
@@ -296,6 +296,16 @@ class _Tracer:
                 return _opened(send_on(leg, routed), open_)
         arrival = to_service(self._scene, way, asked.client.senders, service, item, proxy=False)
         return _opened(_arrived(asked, service, item, arrival, request.scheme), open_)
+
+    def _as_spoken(self, request: Request, service: Service, item: ServicePort) -> Request:
+        """GW-33: where a GRPCRoute is in force on a port, what is sent to it is gRPC, whatever the client calls it."""
+        if request.scheme is not Scheme.HTTP:
+            return request
+        grpc = any(
+            binding.route.kind == "GRPCRoute" and binding.service == service and binding.port in (None, item.port)
+            for binding in self._scene.attached.mesh_bindings
+        )
+        return replace(request, scheme=Scheme.GRPC) if grpc else request
 
     def _not_followed(self, asked: _Asked, service: Service) -> tuple[Unfollowed, ...]:
         pod = asked.client.pod
@@ -540,14 +550,6 @@ def _seen(senders: Senders, seen: Senders, door: Door) -> str:
     if seen is senders:
         return senders.text
     return "a node's address, not the client's" if not door.keeps_source else senders.text
-
-
-def _as_spoken(request: Request, item: ServicePort) -> Request:
-    """SVC-35: meshes tell gRPC by a port's appProtocol or the prefix of its name, whatever the client calls it."""
-    grpc = item.app_protocol == "grpc" or item.name == "grpc" or item.name.startswith("grpc-")
-    if not grpc or item.app_protocol not in ("", "grpc") or request.scheme is not Scheme.HTTP:
-        return request
-    return replace(request, scheme=Scheme.GRPC)
 
 
 def _opened(found: Trace, objects: tuple[Unfollowed, ...]) -> Trace:

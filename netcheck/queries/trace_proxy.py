@@ -65,7 +65,7 @@ def send_on(leg: Leg, routed: Routed) -> Trace:
         place = routed.chosen.place if routed.chosen is not None else None
         way.add("redirect", Verdict.ALLOWED, f"it answers {to.status}", translation=text, rule="GW-21", place=place)
         return way.end(asked, status=to.status, route=routed.chosen, redirect=to, mirrors=mirrors, answered=True)
-    if not routed.shares:
+    if not any(share.weight for share in routed.shares):
         return _answered(way, asked, request, routed, mirrors)
     shares = _shares(leg, routed)
     _whole(way, shares, request)
@@ -123,15 +123,12 @@ def _answered(
 
 def _shares(leg: Leg, routed: Routed) -> Shares:
     found = [(_share(item), _arrive(leg, item, routed)) for item in _merged(routed.shares)]
-    result = together(found)
-    if result.verdict is Verdict.DENIED and all(not share.weight for share, _ in found):
-        return replace(result, status=routed.status)
-    return result
+    return together(found)
 
 
 def _merged(shares: Sequence[Share]) -> Iterator[Share]:
-    """Yield each share once; equal ones that are listed several times have one way."""
-    yield from dict.fromkeys(shares)
+    """Yield each share with a weight, once; equal ones that are listed several times have one way."""
+    yield from (item for item in dict.fromkeys(shares) if item.weight)
 
 
 def _share(item: Share) -> BackendShare:
@@ -148,11 +145,6 @@ def _share(item: Share) -> BackendShare:
 def _arrive(leg: Leg, item: Share, routed: Routed) -> Arrival:
     scene, way, request, front = leg.scene, leg.way, leg.request, leg.front
     what = f"backend {item.kind} {item.namespace}/{item.name}"
-    if not item.weight:
-        way.add(
-            what, Verdict.DENIED, "its weight is 0: it gets no requests", place=item.place, aside=True, rule="GW-22"
-        )
-        return Arrival(verdict=Verdict.DENIED, targets="none")
     if item.problem:
         answer = ": it answers 500" if request.scheme in _SPOKEN else ": the connection is refused"
         way.add(what, Verdict.DENIED, f"{item.problem}{answer}", rule="GW-24", place=item.place, aside=True)

@@ -82,12 +82,14 @@ def _meaning(routed: Routed | None) -> tuple[object, ...] | None:
         return None
     if routed.reasons:
         return (routed.verdict,)
-    shares, mirrors = (tuple(sorted(map(_share, part))) for part in (routed.shares, routed.mirrors))
+    shares, mirrors = (
+        tuple(sorted(_share(item) for item in part if item.weight)) for part in (routed.shares, routed.mirrors)
+    )
     return (
         routed.verdict,
         routed.status,
         bool(routed.refused),
-        routed.served,
+        routed.served if routed.chosen is not None else None,
         routed.chosen,
         shares,
         mirrors,
