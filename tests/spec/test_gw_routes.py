@@ -586,7 +586,7 @@ class TestGW33:
         made = plain("r", kind, "b", parents=[parent("a", kind="Service")])
         return replace(made, rules=(replace(made.rules[0], matches=match),))
 
-    @pytest.mark.parametrize(("first", "scheme"), enumerate((Scheme.GRPC, Scheme.HTTP, Scheme.TLS, Scheme.TCP)))
+    @pytest.mark.parametrize(("first", "scheme"), list(enumerate((Scheme.GRPC, Scheme.HTTP, Scheme.TLS, Scheme.TCP))))
     def test_the_first_kind_takes_the_port(self, first: int, scheme: Scheme) -> None:
         routes = [self.at_a(kind) for kind in self.KINDS[first:]]
         answer = meshed(world(*routes), get(":80/s/m", scheme=scheme))
