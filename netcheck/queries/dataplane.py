@@ -314,7 +314,7 @@ def _missing(label: str, rows: Iterable[KnownController], rule: str) -> Reason:
     if sources:
         return Reason(rule=rule, message=f"{label} is not in the input; {sources[0]}")
     option = "--ingress-controller NAMESPACE/LABELS says which pods they are"
-    return Reason(rule=rule, message=f"the pods of {label.removeprefix('the ')} are not in the input; {option}")
+    return Reason(rule=rule, message=f"the pods of {label} are not in the input; {option}")
 
 
 # ---- what the user says ----------------------------------------------------------------------------------------------

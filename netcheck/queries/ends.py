@@ -34,10 +34,11 @@ NOT_PUBLIC = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pods:
-    """Loaded pods, as positions in `cluster.pods`."""
+    """Loaded pods, as positions in `cluster.pods`. `proxy` tells that they are meant as what serves something."""
 
     text: str
     positions: tuple[int, ...]
+    proxy: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +167,9 @@ def _proxy(cluster: Cluster, text: str, scheme: str, namespace: str, name: str) 
     if not any((item.namespace, item.name) == (namespace, name) for item in known):
         raise _unknown(text, kind, [f"{scheme}:{item.namespace}/{item.name}" for item in known])
     plane = data_plane(cluster, kind, namespace, name)
-    return Pods(text=text, positions=plane.positions) if plane.positions else Proxy(text=text, plane=plane)
+    if plane.positions:
+        return Pods(text=text, positions=plane.positions, proxy=True)
+    return Proxy(text=text, plane=plane)
 
 
 def _split(text: str, default_namespace: str) -> tuple[str, str]:

@@ -27,6 +27,7 @@ from netcheck.queries.asked import pod_text
 from netcheck.queries.dataplane import ROUTER_CLASS, DataPlane, DataPlanes, effective_class
 from netcheck.queries.doors import Door, DoorKind, doors, source_ranges
 from netcheck.queries.results import Endpoint, EndpointType
+from netcheck.queries.unknowns import reasons as missing_facts
 from netcheck.values.addresses import IPSet
 from netcheck.values.connections import ConnectionSet
 from netcheck.values.ports import PortSet
@@ -342,17 +343,19 @@ class Judge:
 
     def _of_pods(self, plane: DataPlane, target: Target) -> Judged:
         element, mask = self._key(target)
-        verdicts: dict[Verdict, list[str]] = {}
+        verdicts: dict[Verdict, list[int]] = {}
         for position in plane.positions:
             masks = self._engine.pair(self._engine.universe.class_of[position], element)
             verdict = _verdict(masks.allowed & mask, masks.unknown & mask)
-            verdicts.setdefault(verdict, []).append(pod_text(self._cluster.pods[position]))
-        if len(verdicts) == 1:
-            (verdict,) = verdicts
-            return Judged(verdict=verdict, reasons=(_undecided(plane),) if verdict is Verdict.UNKNOWN else ())
-        if Verdict.ALLOWED in verdicts:
-            return Judged(verdict=Verdict.ALLOWED, only=", ".join(sorted(set(verdicts[Verdict.ALLOWED]))))
-        return Judged(verdict=Verdict.UNKNOWN, reasons=(_undecided(plane),))
+            verdicts.setdefault(verdict, []).append(position)
+        if Verdict.ALLOWED in verdicts and len(verdicts) > 1:
+            names = {pod_text(self._cluster.pods[position]) for position in verdicts[Verdict.ALLOWED]}
+            return Judged(verdict=Verdict.ALLOWED, only=", ".join(sorted(names)))
+        if Verdict.UNKNOWN not in verdicts:
+            return Judged(verdict=next(iter(verdicts)))
+        classes = {self._engine.universe.class_of[position] for position in verdicts[Verdict.UNKNOWN]}
+        doubts = [reason for item in sorted(classes) for reason in missing_facts(self._engine, item, element)]
+        return Judged(verdict=Verdict.UNKNOWN, reasons=_distinct(doubts) or (_undecided(plane),))
 
     def of_anybody(self, element: int, mask: int, *, pods: bool = False) -> Verdict:
         """Return allowed iff the policies of a class let everybody in, denied iff nobody; `pods`: it is some pod."""
@@ -370,8 +373,9 @@ class Judge:
         allowed, unknown = found
         yield allowed, ()
         if unknown:
+            first = self._engine.universe.atom_offset + (unknown & -unknown).bit_length() - 1
             message = "which addresses policies let in depends on facts that the input lacks"
-            yield unknown, (Reason(rule="NP-22", message=message),)
+            yield unknown, missing_facts(self._engine, first, key[0]) or (Reason(rule="NP-22", message=message),)
 
     def _addresses(self, element: int, mask: int) -> tuple[int, int]:
         universe = self._engine.universe

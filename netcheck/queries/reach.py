@@ -216,7 +216,9 @@ class _Question:
                 return
 
     def _backends(self, end: OneService) -> Iterator[Known]:
-        service = end.service
+        service, proxied = end.service, self._is_proxied()
+        if proxied:  # SVC-11, GW-27: a proxy sends to the endpoints themselves, and on their own ports
+            service = replace(service, headless=False)
         name = f"Service {service.namespace}/{service.name}"
         if service.type is ServiceType.EXTERNAL_NAME:
             message = f"{name} is a DNS alias of `{service.external_name}`, whose addresses are not in the input"
@@ -240,7 +242,10 @@ class _Question:
         self._note_missing(end, found)
         for target in found:
             if target.ready:
-                yield replace(self._backend(target, name), virtual=None if service.headless else service)
+                yield replace(self._backend(target, name), virtual=None if service.headless or proxied else service)
+
+    def _is_proxied(self) -> bool:
+        return isinstance(self._source, Proxy) or (isinstance(self._source, Pods) and self._source.proxy)
 
     def _headless(self, end: OneService) -> Iterator[Known]:
         """SVC-10: nothing translates the port of a headless Service, so any port may be tried on its pods."""

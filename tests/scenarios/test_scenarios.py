@@ -4,6 +4,9 @@
 `from` and `to` (`namespace/name` of a pod or workload, an address, `node:NAME`, `own-node`), `protocol`, `port`,
 `verdict`, and `because` (a rule of SEMANTICS and a sentence). Where the verdict is unknown, the oracle must give
 that rule as a reason.
+
+`rows`, if there are any, are all the ways in of `list`: `from` and `to` (ids of endpoints), `port`, `via`, and for an
+unknown one `because` (a rule).
 """
 
 from __future__ import annotations
@@ -15,14 +18,18 @@ from pathlib import Path
 
 import pytest
 
+from netcheck.cli.proxies import controller
 from netcheck.model.flow import AddressEnd, Flow, NodeEnd, OwnNodeEnd, PodEnd, Verdict
 from netcheck.model.profile import PROFILES, SWITCH_FIELDS, Switch
+from netcheck.queries.connections import connections
+from netcheck.queries.dataplane import with_phantoms
 from netcheck.values.addresses import address_number
 from netcheck.values.ports import Protocol
 
 yaml = pytest.importorskip("yaml")
 
 FOLDER = Path(__file__).resolve().parents[2] / "testdata" / "scenarios"
+_KEYS = ("from", "to", "ports", "via", "because")
 CIDR_OPTIONS = {"--pod-cidr": "pod_cidrs", "--service-cidr": "service_cidrs", "--node-cidr": "node_cidrs"}
 
 
@@ -49,6 +56,8 @@ def with_options(cluster, options):
             switch, _, setting = value.partition("=")
             changed = cluster.profile.with_switch(SWITCH_FIELDS[switch], Switch(setting))
             cluster = replace(cluster, profile=changed)
+        elif option == "--ingress-controller":
+            cluster = replace(cluster, controllers=(*cluster.controllers, controller(value)))
         else:
             field = CIDR_OPTIONS[option]
             cidrs = (*getattr(cluster.addressing, field), value)
@@ -64,7 +73,7 @@ def loaded(name):
 
 
 def cluster_of(name):
-    return with_options(loaded(name).cluster, expected(name)["options"])
+    return with_phantoms(with_options(loaded(name).cluster, expected(name)["options"]))
 
 
 def end_of(cluster, text):
@@ -93,7 +102,7 @@ def flow_of(cluster, flow):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_scenario_is_well_formed(name):
     story = expected(name)
-    assert set(story) <= {"sources", "options", "flows"}
+    assert set(story) <= {"sources", "options", "flows", "rows"}
     assert ("sources" in story) != (FOLDER / name / "cluster.yaml").exists()
     assert story["flows"]
     for flow in story["flows"]:
@@ -121,3 +130,18 @@ def test_the_oracle_gives_the_verdict_of_the_story(name, flow):
     assert decision.verdict is Verdict(flow["verdict"]), (flow["because"], decision)
     if decision.verdict is Verdict.UNKNOWN:
         assert flow["because"].partition(":")[0] in {reason.rule for reason in decision.reasons}, decision
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "rows" in expected(name)])
+def test_the_list_has_the_ways_in_of_the_story(name):
+    found = connections(cluster_of(name))
+    ids = [endpoint.id for endpoint in found.endpoints]
+    shown = [
+        {"from": ids[row.source], "to": ids[row.destination], "ports": str(row.connections), "via": row.via}
+        | ({"because": row.reasons[0].rule} if row.reasons else {})
+        for row in (*found.entries, *found.unknown)
+        if row.via
+    ]
+    told = [{**row, "ports": f"TCP/{row['port']}"} for row in expected(name)["rows"]]
+    told = [{key: row[key] for key in _KEYS if key in row} for row in told]
+    assert sorted(shown, key=str) == sorted(told, key=str)
