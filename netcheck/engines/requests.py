@@ -209,7 +209,7 @@ class _Pass:
     def __init__(self, frontend: Frontend) -> None:
         self.frontend = frontend
         self.compiled = CompiledFrontend(frontend)
-        self.solver = EntrySolver(frontend.entries, frontend.id.port or 80)
+        self.solver = EntrySolver(frontend.entries, frontend.id.port)
         self.ranks: dict[int, list[int]] = {}
         for number, entry in enumerate(frontend.entries):
             self.ranks.setdefault(entry.rank, []).append(number)
@@ -354,6 +354,7 @@ def _rule(chosen: Chosen | None) -> tuple[str, str, str, int] | None:
 
 
 def _simpler(request: Request) -> Iterator[Request]:
+    yield replace(request, scheme=Scheme.HTTP, sni="", port=80 if request.port == 443 else request.port)
     yield replace(request, scheme=Scheme.HTTP, sni="")
     yield replace(request, sni=request.host)
     yield replace(request, method="GET")

@@ -15,7 +15,7 @@ from netcheck.engines.requests_atoms import GRPC_FORM, SCHEMES, Atoms, Domain
 from netcheck.engines.terms import bits, conj, disj, in_ranges, neg
 from netcheck.errors import SolverLimit
 from netcheck.logic.atoms import indexes
-from netcheck.logic.requests import BOOLEAN, Entry, Fact, FieldTest, RequestPredicate
+from netcheck.logic.requests import Entry, Fact, FieldTest, RequestPredicate
 from netcheck.model.request import Request, Scheme
 
 TIMEOUT_MS = 20_000
@@ -90,7 +90,7 @@ class RequestTerms:
 
     def _fact(self, fact: Fact) -> str:
         number, options = self._facts[fact.key]
-        return f"f_{number}_{options.index(fact.value)}" if options != BOOLEAN else f"f_{number}_1"
+        return f"f_{number}_{options.index(fact.value)}"
 
     def _field(self, name: str, test: FieldTest) -> str:
         return neg(self._value(name, None)) if test.fact is not None else self._value(name, test.value)
@@ -113,11 +113,12 @@ class RequestTerms:
         values = {name: domain.values[_number(model, name, domain.width)] for name, domain in self.fields.items()}
         headers = ((name, values[field]) for name, field in self._headers.items())
         query = ((name, values[field]) for name, field in self._query.items())
+        scheme = SCHEMES[_number(model, "scheme", 3)]
         return Request(
-            scheme=SCHEMES[_number(model, "scheme", 3)],
+            scheme=scheme,
             host=values["host"] or "",
             sni=values["sni"] or "",
-            port=port,
+            port=port or (443 if scheme in (Scheme.HTTPS, Scheme.TLS) else 80),
             path=values["path"] or "/",
             method=values["method"] or "GET",
             headers=tuple((name, value) for name, value in headers if value is not None),

@@ -49,6 +49,16 @@ NO_LISTENER = "no listener takes the connection"
 KIND_ORDER = ("GRPCRoute", "HTTPRoute", "TLSRoute", "TCPRoute", "UDPRoute")
 """Which kind wins on one Service port (GW-33)."""
 
+WEB = frozenset({Scheme.HTTP, Scheme.GRPC})
+SECURE = frozenset({Scheme.HTTPS, Scheme.TLS})
+SPOKEN = {
+    "GRPCRoute": WEB,
+    "HTTPRoute": WEB,
+    "TLSRoute": SECURE,
+    "TCPRoute": WEB | SECURE | {Scheme.TCP},
+    "UDPRoute": frozenset({Scheme.UDP}),
+}
+"""What routes of a mesh can see; TLS that the client itself speaks hides what is inside."""
 Key = tuple[int, ...]
 HTTP_KINDS = ("HTTPRoute", "GRPCRoute")
 
@@ -142,16 +152,17 @@ class Gateways:
                 yield from self._passed((1, level), bound, RequestPredicate(schemes=schemes | {Scheme.TLS}))
                 continue
             base = RequestPredicate(schemes=schemes, sni=own)
-            inside = [item for item in listeners[:level] if _strictly_inside(item, bound)]
+            base = replace(base, facts=_listener_facts(bound))
             lost = Outcome(status=421, served=_served(bound))
-            for test, facts in _together(inside):
-                known = (*_listener_facts(bound), *facts)
-                yield Line(key=(1, level, -2), predicate=replace(base, sni=test, host=own, facts=known), outcome=lost)
-                yield Line(key=(1, level, -1), predicate=replace(base, also_host=(test,), facts=known), outcome=lost)
+            inside = [item for item in listeners[:level] if _strictly_inside(item, bound)]
+            for place, others in ((-1, inside), (2, listeners)):
+                for host, facts in _together(others):
+                    elsewhere = replace(base, also_host=(host,), facts=(*base.facts, *facts))
+                    yield Line(key=(1, level, place), predicate=elsewhere, outcome=lost)
             yield from self._section((1, level), bound, _pool(bound, fellows, isolated=isolated), base)
-            opened = replace(base, schemes=frozenset({Scheme.TLS}), facts=_listener_facts(bound))
-            yield Line(key=(1, level, 2), predicate=opened, outcome=Outcome(refused=CLOSED, served=_served(bound)))
-        yield from _misdirected(listeners, schemes)
+            yield Line(key=(1, level, 3), predicate=base, outcome=Outcome(status=404, served=_served(bound)))
+            opened = replace(base, schemes=frozenset({Scheme.TLS}))
+            yield Line(key=(1, level, 4), predicate=opened, outcome=Outcome(refused=CLOSED))
 
     def _passed(self, level: Key, bound: BoundListener, base: RequestPredicate) -> Iterator[Line]:
         """Yield what a TLS listener does: TLSRoutes by SNI, then TCPRoutes (GW-20)."""
@@ -192,36 +203,29 @@ class Gateways:
         bindings = self._mesh.get((service.namespace, service.name), ())
         return tuple(sorted({item.route.namespace for item in bindings if not item.is_producer}))
 
-    def at_service(self, service: Service, port: int, client: str, kinds: Sequence[str]) -> Frontend | None:
-        """Return the frontend of a Service port for clients of a namespace and routes of some kinds (GW-32).
+    def at_service(self, service: Service, port: int, client: str) -> Frontend | None:
+        """Return the frontend of a Service port for clients of a namespace (GW-32); None iff no route is for them.
 
-        None iff no such route is for them. Routes of the clients' own namespace take the place of those of the Service's.
+        Routes of the clients' own namespace take the place of those of the Service's.
         """
-        there = [
-            item
-            for item in self._mesh.get((service.namespace, service.name), ())
-            if item.port in (None, port) and item.route.kind in kinds
-        ]
+        there = [item for item in self._mesh.get((service.namespace, service.name), ()) if item.port in (None, port)]
         own = [item for item in there if not item.is_producer and item.route.namespace == client]
         chosen = own or [item for item in there if item.is_producer]
         best = next((kind for kind in KIND_ORDER if any(item.route.kind == kind for item in chosen)), "")
         if not best:
             return None
-        lines = [line for item in chosen if item.route.kind == best for line in self._mesh_lines(item, service)]
         served = Served(kind="Service", namespace=service.namespace, name=service.name)
-        closed = Outcome(status=404, served=served) if best in HTTP_KINDS else Outcome(refused=CLOSED, served=served)
+        spoken = RequestPredicate(schemes=SPOKEN[best])
+        lines = [
+            line
+            for item in chosen
+            if item.route.kind == best
+            for line in self._rules(item.route, spoken, served, mesh=True)
+        ]
+        if best in HTTP_KINDS:
+            lines.append(Line(key=(9,), predicate=spoken, outcome=Outcome(status=404, served=served)))
         name = FrontendId("Service", service.namespace, service.name, port, client if own else "")
-        return Frontend(id=name, entries=ranked(lines), otherwise=closed)
-
-    def _mesh_lines(self, binding: MeshBinding, service: Service) -> Iterator[Line]:
-        served = Served(kind="Service", namespace=service.namespace, name=service.name)
-        if binding.route.kind != "TLSRoute":
-            yield from self._rules(binding.route, RequestPredicate(), served, mesh=True)
-            return
-        for hostname in binding.route.hostnames:
-            here = RequestPredicate(sni=host_test(hostname))
-            for line in self._rules(binding.route, here, served, mesh=True):
-                yield replace(line, key=_host_key(hostname))
+        return Frontend(id=name, entries=ranked(lines), otherwise=Outcome(refused=CLOSED, served=served))
 
     # ---- rules -------------------------------------------------------------------------------------------------
 
@@ -273,9 +277,10 @@ class Gateways:
         shares, share_reasons = self._shares(route, refs, mesh=mesh)
         reasons += [*share_reasons, *mirror_reasons]
         answered = any(not share.problem for share in shares)
+        unweighted = bool(rule.backends) and not refs  # which status is answered is not specified (GW-22)
         http = route.kind in HTTP_KINDS
         return Outcome(
-            status=None if answered or not http else 500,
+            status=None if answered or unweighted or not http else 500,
             refused="" if answered or http else CLOSED,
             served=served,
             chosen=chosen,
@@ -315,16 +320,6 @@ def _together(listeners: Sequence[BoundListener]) -> Iterator[tuple[HostSet, tup
     for bound in listeners:
         if bound.reasons:
             yield HostSet(frozenset({host_test(bound.listener.hostname)})), _listener_facts(bound)
-
-
-def _misdirected(listeners: Sequence[BoundListener], schemes: frozenset[Scheme]) -> Iterator[Line]:
-    """Yield the answers where the SNI and the Host belong to listeners beside each other, or the Host to none (GW-36)."""
-    for sni, facts in _together(listeners):
-        caught = RequestPredicate(schemes=schemes, sni=sni, facts=facts)
-        for host, more in _together(listeners):
-            both = replace(caught, also_host=(host,), facts=(*facts, *more))
-            yield Line(key=(2, 0), predicate=both, outcome=Outcome(status=421))
-        yield Line(key=(2, 1), predicate=caught, outcome=Outcome(status=404))
 
 
 def _strictly_inside(bound: BoundListener, other: BoundListener) -> bool:
@@ -406,19 +401,12 @@ def _http_match(match: HTTPMatch, base: RequestPredicate) -> tuple[RequestPredic
 def _grpc_match(match: GRPCMatch, base: RequestPredicate) -> tuple[RequestPredicate, Key]:
     """Return a match and its place in the order of GW-19, after the hostname."""
     base, headers = _host_header(base, _fields(match.headers, "header"))
-    schemes = base.schemes & {Scheme.GRPC}
+    base = replace(base, schemes=base.schemes & {Scheme.GRPC}, headers=headers)
+    key = (0, 1, -len(match.service), -len(match.method), -len(match.headers), 0)
     if match.type is MatchType.REGULAR_EXPRESSION and (match.service or match.method):
         fact = _regular("gRPC service and method", f"/{match.service}/{match.method}")
-        return replace(base, schemes=schemes, headers=headers, facts=(*base.facts, fact)), (
-            0,
-            0,
-            0,
-            0,
-            -len(headers),
-            0,
-        )
-    predicate = replace(base, schemes=schemes, path=_grpc_path(match), headers=headers)
-    return predicate, (0, 1, -len(match.service), -len(match.method), -len(headers), 0)
+        return replace(base, facts=(*base.facts, fact)), key
+    return replace(base, path=_grpc_path(match)), key
 
 
 def _host_header(

@@ -26,7 +26,7 @@ from netcheck.logic.requests import (
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Reason
 from netcheck.model.gateway import Redirect
-from netcheck.model.objects import Service, ServiceType
+from netcheck.model.objects import Service
 from netcheck.model.profile import Switch
 from netcheck.model.request import Chosen, Scheme, Served, Share
 from netcheck.model.routes import Ingress, IngressBackend, IngressPath, OpenShiftBackend, OpenShiftRoute
@@ -73,13 +73,21 @@ class Ingresses:
 
     def names(self) -> tuple[str, ...]:
         """Return the classes that some Ingress has or may have, in order."""
-        several = self.classes.defaults if self.classes.by_class.get("") else ()
-        return tuple(sorted({*self.classes.by_class, *several}))
+        several = len(self.classes.defaults) > 1 and "" in self.classes.by_class
+        found = {*self.classes.by_class, *(self.classes.defaults if several else ())}
+        return tuple(sorted(found - {""} if several else found))
+
+    def has_tls(self, name: str) -> bool:
+        """Return whether some Ingress that has or may have the class asks for TLS (ING-11)."""
+        perhaps = self.classes.by_class.get("", []) if name in self.classes.defaults else []
+        return any(item.tls for item in (*self.classes.by_class.get(name, []), *perhaps))
 
     def at_class(self, name: str) -> Frontend:
         """Return the frontend of an Ingress class; of the empty name: of the Ingresses without one."""
-        lines = [line for ingress in self.classes.by_class.get(name, []) for line in self._ingress(ingress, ())]
-        if name in self.classes.defaults and len(self.classes.defaults) > 1:
+        several = len(self.classes.defaults) > 1
+        certain = [] if several and not name else self.classes.by_class.get(name, [])
+        lines = [line for ingress in certain for line in self._ingress(ingress, ())]
+        if several and name in self.classes.defaults:
             for ingress in self.classes.by_class.get("", []):
                 lines += self._ingress(ingress, (_class_fact(ingress, self.classes.defaults, name),))
         otherwise = Outcome(status=404)
@@ -91,7 +99,7 @@ class Ingresses:
             host, level = _ingress_host(rule.host)
             base = RequestPredicate(schemes=WEB, host=host, facts=facts)
             if rule.paths is None:
-                yield from self._without_paths(ingress, number, base, level)
+                yield self._without_paths(ingress, number, base, level)
             for place, item in enumerate(rule.paths or ()):
                 outcome = self._to_backend(ingress, item.backend, number, place)
                 predicate, key = self._path(item, base)
@@ -101,47 +109,37 @@ class Ingresses:
             outcome = self._to_backend(ingress, ingress.default_backend, -1, -1)
             yield _line(ingress, (9,), predicate, outcome, (-1, -1))
 
-    def _without_paths(self, ingress: Ingress, number: int, base: RequestPredicate, level: int) -> Iterator[Line]:
-        """A rule without `http` takes all of its host, and to where is left to the controller (ING-10)."""
-        rule = ingress.rules[number]
-        message = (
-            f"where {ingress.label} sends requests for `{rule.host or '*'}`, for which it has no paths, is not known"
-        )
-        fact = Fact(f"{ingress.label} rule {number}", reason=Reason(rule="ING-10", message=message, place=rule.place))
+    def _without_paths(self, ingress: Ingress, number: int, base: RequestPredicate, level: int) -> Line:
+        """A rule without `http` sends all of its host to the default backend, or to the controller's own (ING-10).
+
+        It is a prefix `/` that is not written.
+        """
         backend = ingress.default_backend
         outcome = (
-            self._to_backend(ingress, backend, -1, -1)
+            self._to_backend(ingress, backend, number, -1)
             if backend is not None
-            else Outcome(status=404, served=_served(ingress))
+            else Outcome(status=404, served=_served(ingress), chosen=_chosen(ingress, number, -1, None))
         )
-        predicate = RequestPredicate(schemes=WEB, host=base.host, facts=(*base.facts, fact))
-        yield _line(ingress, (level, 8, number), predicate, outcome, (number, -1))
+        return _line(ingress, (level, 0, 1), base, outcome, (number, -1))
 
     def _path(self, item: IngressPath, base: RequestPredicate) -> tuple[RequestPredicate, Key]:
         """Return the predicate of a path and its order: the longest, of equal ones the exact one (ING-6)."""
-        length = -len(item.path)
+        length = -len(item.path.rstrip("/"))  # a prefix is as long without its last slash
         facts = base.facts
         kind = item.type
         if kind == "ImplementationSpecific" and self.cluster.profile.ingress_impl_specific is Switch.YES:
             kind = "Prefix"
         if kind == "Exact":
-            path, key = PathTest(PathKind.EXACT, item.path), (1, length, 0)
+            path, key = PathTest(PathKind.EXACT, item.path), (-len(item.path), 0)
         elif kind == "Prefix":
-            path, key = prefix(item.path), (1, length, 1)
+            path, key = prefix(item.path), (length, 1)
         else:
-            path, key = ANY_PATH, (0, 0, 0)
+            path, key = ANY_PATH, (length, 1)
             facts = (*facts, _specific(item))
         return RequestPredicate(schemes=WEB, host=base.host, path=path, facts=facts), key
 
     def _to_backend(self, ingress: Ingress, backend: IngressBackend, rule: int, place: int) -> Outcome:
-        chosen = Chosen(
-            kind="Ingress",
-            namespace=ingress.namespace,
-            name=ingress.name,
-            rule=rule,
-            match=place,
-            place=backend.place or ingress.place,
-        )
+        chosen = _chosen(ingress, rule, place, backend.place)
         served = _served(ingress)
         if not backend.service:
             kind, _, name = backend.resource.partition("/")
@@ -175,12 +173,14 @@ class Ingresses:
     def at_router(self) -> Frontend:
         """Return the frontend of the OpenShift router."""
         lines: list[Line] = []
-        owners = _owners(self.cluster.openshift_routes)
+        owners, path_owners = _owners(self.cluster.openshift_routes), _path_owners(self.cluster.openshift_routes)
         for route in self.cluster.openshift_routes:
             host = _route_host(route)
-            facts = _ownership(route, owners.get(host, ()))
+            facts = _ownership(route, owners[host], path_owners[_claim(route)])
             if facts is not None:
                 lines += self._route(route, host, facts)
+        unseen = RequestPredicate(schemes=frozenset({Scheme.TLS}))
+        lines.append(Line(key=(9,), predicate=unseen, outcome=Outcome(refused="no passthrough Route has the name")))
         entries = ranked(lines)
         return Frontend(id=FrontendId("Router"), entries=entries, otherwise=Outcome(status=503))
 
@@ -210,7 +210,10 @@ class Ingresses:
         found = [self._route_share(route, item) for item in weighted]
         shares = tuple(share for share, _ in found)
         reasons = tuple(reason for _, part in found for reason in part)
-        status = None if any(not share.problem for share in shares) else 503
+        reached = any(not share.problem for share in shares)
+        if not reached and route.termination == "passthrough":
+            return Outcome(refused="no backend takes the connection", served=served, chosen=chosen, shares=shares)
+        status = None if reached else 503
         return Outcome(status=status, served=served, chosen=chosen, shares=shares, reasons=reasons)
 
     def _route_share(self, route: OpenShiftRoute, backend: OpenShiftBackend) -> tuple[Share, tuple[Reason, ...]]:
@@ -226,9 +229,21 @@ class Ingresses:
 
 
 def _has_port(service: Service, port: int | str | None) -> bool:
-    if port is None or service.type is ServiceType.EXTERNAL_NAME:
-        return True
-    return any(port in (item.port, item.name) for item in service.ports)
+    """Return whether it is a port of the Service, by number or name; a Route does not name one of those."""
+    return port is None or any(
+        item.protocol == "TCP" and port in (item.port, item.name) and port != "" for item in service.ports
+    )
+
+
+def _chosen(ingress: Ingress, rule: int, place: int, where: Place | None) -> Chosen:
+    return Chosen(
+        kind="Ingress",
+        namespace=ingress.namespace,
+        name=ingress.name,
+        rule=rule,
+        match=place,
+        place=where or ingress.place,
+    )
 
 
 def _served(ingress: Ingress) -> Served:
@@ -290,34 +305,54 @@ def _route_host(route: OpenShiftRoute) -> HostTest:
     return HostTest(HostKind.EXACT, route.host)
 
 
+Claim = tuple[HostTest, str, str]
+
+
 def _owners(routes: Sequence[OpenShiftRoute]) -> dict[HostTest, tuple[str, ...]]:
     """Return the namespaces that may own each host: that of the oldest Route, as far as ages are known (ING-16)."""
     claims: dict[HostTest, list[OpenShiftRoute]] = {}
     for route in routes:
         claims.setdefault(_route_host(route), []).append(route)
-    return {host: _possible_owners(found) for host, found in claims.items()}
+    return {host: tuple(sorted({item.namespace for item in _oldest(found)})) for host, found in claims.items()}
 
 
-def _possible_owners(routes: Sequence[OpenShiftRoute]) -> tuple[str, ...]:
+def _path_owners(routes: Sequence[OpenShiftRoute]) -> dict[Claim, tuple[str, ...]]:
+    """Return the Routes that may own each host and path in their namespace: again the oldest (ING-16)."""
+    claims: dict[Claim, list[OpenShiftRoute]] = {}
+    for route in routes:
+        claims.setdefault(_claim(route), []).append(route)
+    return {claim: tuple(sorted(item.name for item in _oldest(found))) for claim, found in claims.items()}
+
+
+def _claim(route: OpenShiftRoute) -> Claim:
+    return (_route_host(route), route.namespace, route.path)
+
+
+def _oldest(routes: Sequence[OpenShiftRoute]) -> list[OpenShiftRoute]:
+    """Return the Routes that may be the oldest: the oldest of those with an age, and all without."""
     dated = [route for route in routes if route.created]
-    possible = {route.namespace for route in routes if not route.created}
-    if dated:
-        possible.add(min(dated, key=lambda route: (route.created, f"{route.namespace}/{route.name}")).namespace)
-    return tuple(sorted(possible))
+    oldest = min(dated, key=lambda route: (route.created, f"{route.namespace}/{route.name}"), default=None)
+    return [route for route in routes if not route.created or route is oldest]
 
 
-def _ownership(route: OpenShiftRoute, owners: tuple[str, ...]) -> tuple[Fact, ...] | None:
+def _ownership(route: OpenShiftRoute, owners: tuple[str, ...], path_owners: tuple[str, ...]) -> tuple[Fact, ...] | None:
     """Return the facts on which it rests whether the Route is admitted; None iff it is not."""
-    if route.namespace not in owners:
+    if not route.host:
+        message = f"the host that the router makes up for {route.label} is not known"
+        return (Fact(f"host of {route.label}", reason=Reason(rule="ING-15", message=message, place=route.place)),)
+    if route.namespace not in owners or route.name not in path_owners:
         return None
     facts: list[Fact] = []
     if len(owners) > 1:
-        message = (
-            f"which of the namespaces {', '.join(owners)} owns the host `{route.host}`: Routes lack creationTimestamps"
-        )
-        reason = Reason(rule="ING-16", message=message, place=route.place)
-        facts.append(Fact(f"owner of {route.host}", route.namespace, owners, reason))
-    if not route.host:
-        message = f"the host that the router makes up for {route.label} is not known"
-        facts.append(Fact(f"host of {route.label}", reason=Reason(rule="ING-15", message=message, place=route.place)))
+        facts.append(_owner_fact(route, f"host `{route.host}`", route.namespace, owners))
+    if len(path_owners) > 1:
+        what = f"host `{route.host}` and path `{route.path or '/'}` in {route.namespace}"
+        facts.append(_owner_fact(route, what, route.name, path_owners))
     return tuple(facts)
+
+
+def _owner_fact(route: OpenShiftRoute, what: str, value: str, owners: tuple[str, ...]) -> Fact:
+    message = f"which of {', '.join(owners)} owns the {what}: Routes lack creationTimestamps"
+    reason = Reason(rule="ING-16", message=message, place=route.place)
+    kind = "wildcard " if route.subdomain else ""
+    return Fact(f"owner of the {kind}{what}", value, owners, reason)

@@ -17,7 +17,7 @@ from netcheck.model.flow import Reason
 from netcheck.model.gateway import Redirect
 from netcheck.model.request import Chosen, Request, Scheme, Served, Share
 
-BOOLEAN = ("no", "yes")
+BOOLEAN = ("yes", "no")
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,11 +260,15 @@ class Outcome:
 
     @property
     def decided(self) -> tuple[object, ...]:
-        """What two outcomes that are one have in common: not which of the matches of one rule it was."""
-        rule = self.chosen and (self.chosen.kind, self.chosen.namespace, self.chosen.name, self.chosen.rule)
+        """What two outcomes have in common that are one."""
         replaced = self.prefix if self.redirect and self.redirect.path else ""
-        shown = (self.status, bool(self.refused), self.served, self.shares, self.mirrors)
-        return (*shown, rule, self.redirect, replaced, self.reasons)
+        shown = (self.status, bool(self.refused), self.shares, self.mirrors, self.redirect, replaced, self.reasons)
+        return (*shown, self.served, self.chosen)
+
+    @property
+    def answer(self) -> tuple[object, ...]:
+        """What becomes of the request, whoever decided it."""
+        return self.decided[:-2]
 
 
 class Tie(Enum):
@@ -460,7 +464,11 @@ class _Walk:
 
     def _ends(self, outcome: Outcome) -> None:
         self.ways += 1
-        self.outcomes.setdefault(outcome.decided, outcome)
+        self.outcomes.setdefault(self._same(outcome), outcome)
+
+    def _same(self, outcome: Outcome) -> tuple[object, ...]:
+        """Of controllers of Ingresses nobody says which object counts, so it does not matter which it was."""
+        return outcome.answer if self.tie is Tie.OPEN else outcome.decided
 
     def _group(self, number: int, known: dict[str, str]) -> None:
         if self.ways > MAX_WAYS:
@@ -476,7 +484,7 @@ class _Walk:
         if chain < len(chains):
             self._chain(number, chain, 0, known, winners)
         elif winners:
-            if len({winner.outcome.decided for winner in winners}) > 1:
+            if len({self._same(winner.outcome) for winner in winners}) > 1:
                 self.reasons[self._tie_reason(winners)] = None
             for winner in winners:
                 self._ends(winner.outcome)

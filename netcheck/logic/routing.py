@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from netcheck.logic.attachment import Attachments, attachments
 from netcheck.logic.gateways import NO_LISTENER, Gateways
-from netcheck.logic.ingresses import SECURE, WEB, Ingresses
+from netcheck.logic.ingresses import Ingresses
 from netcheck.logic.requests import CompiledFrontend, Frontend, FrontendId, Outcome, Seen
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Reason, Verdict
@@ -17,16 +18,6 @@ from netcheck.model.profile import Switch
 from netcheck.model.request import RedirectTo, Request, Routed, Scheme, Share
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-MESH_KINDS = {
-    Scheme.HTTP: ("HTTPRoute", "GRPCRoute"),
-    Scheme.GRPC: ("HTTPRoute", "GRPCRoute"),
-    Scheme.HTTPS: ("TLSRoute", "TCPRoute"),
-    Scheme.TLS: ("TLSRoute", "TCPRoute"),
-    Scheme.TCP: ("TCPRoute",),
-    Scheme.UDP: ("UDPRoute",),
-}
-"""The kinds of route that can see what is spoken to a Service port; TLS that the client itself speaks hides the rest."""
-
 T = TypeVar("T")
 
 
@@ -51,25 +42,41 @@ class Router:
 
     def in_mesh(self, service: Service, client_namespace: str, request: Request) -> Routed | None:
         """Return what a mesh does with a request to a Service port; None iff no route for it is attached (GW-32)."""
-        compiled = self._at_service(service, request.port, client_namespace, MESH_KINDS[request.scheme])
+        compiled = self._at_service(service, request.port, client_namespace)
         return self._decided(compiled, request) if compiled else None
 
     def at_ingress(self, ingress_class: str, request: Request) -> Routed:
         """Return what the controller of an Ingress class does with a request; empty: of the Ingresses without one."""
-        if request.scheme not in WEB:
-            return Routed(verdict=Verdict.DENIED, refused="an Ingress serves HTTP only")
-        key = ("ingress", ingress_class)
+        refused = _port_refusal(request)
+        if refused or request.scheme is Scheme.TLS:
+            return Routed(verdict=Verdict.DENIED, refused=refused or "an Ingress serves HTTP only")
+        routed = self._decided(self._at_class(ingress_class), request)
+        if not _is_encrypted(request) or self.ingresses.has_tls(ingress_class):
+            return routed
+        message = "whether the controller answers TLS, for which no Ingress of the class asks"
+        reasons = (*routed.reasons, Reason(rule="ING-11", message=message))
+        return replace(routed, verdict=Verdict.UNKNOWN, status=None, reasons=reasons)
+
+    def _at_class(self, name: str) -> tuple[CompiledFrontend, ...]:
+        key = ("ingress", name)
         if key not in self._compiled:
-            self._compiled[key] = (CompiledFrontend(self.ingresses.at_class(ingress_class)),)
-        return self._decided(self._compiled[key], request)
+            self._compiled[key] = (CompiledFrontend(self.ingresses.at_class(name)),)
+        return self._compiled[key]
 
     def at_router(self, request: Request) -> Routed:
         """Return what the OpenShift router does with a request."""
-        if request.scheme not in WEB | SECURE:
-            return Routed(verdict=Verdict.DENIED, refused="the router serves HTTP and TLS only")
+        refused = _port_refusal(request)
+        if refused:
+            return Routed(verdict=Verdict.DENIED, refused=refused)
+        if request.scheme is Scheme.GRPC:
+            scheme = Scheme.HTTPS if _is_encrypted(request) else Scheme.HTTP
+            request = replace(request, scheme=scheme)
+        return self._decided(self._at_openshift(), request)
+
+    def _at_openshift(self) -> tuple[CompiledFrontend, ...]:
         if "router" not in self._compiled:
             self._compiled["router"] = (CompiledFrontend(self.ingresses.at_router()),)
-        return self._decided(self._compiled["router"], request)
+        return self._compiled["router"]
 
     def frontends(self) -> tuple[tuple[Frontend, ...], ...]:
         """Return every door; each in the forms that it may have, where a switch is not known."""
@@ -78,14 +85,11 @@ class Router:
             found += [self._at_port(gateway, port) for port in self.gateways.ports(gateway)]
         for service, port in self.gateways.services():
             for client in ("", *self.gateways.consumers(service)):
-                for kinds in dict.fromkeys(MESH_KINDS.values()):
-                    found.append(self._at_service(service, port, client, kinds))
+                found.append(self._at_service(service, port, client))
         for name in self.ingresses.names():
-            self.at_ingress(name, Request())
-            found.append(self._compiled["ingress", name])
+            found.append(self._at_class(name))
         if self.cluster.openshift_routes:
-            self.at_router(Request())
-            found.append(self._compiled["router"])
+            found.append(self._at_openshift())
         unique = {item[0].frontend.id: item for item in reversed(found) if item}
         doors = sorted(unique.values(), key=lambda item: _door_key(item[0].frontend.id))
         return tuple(tuple(form.frontend for form in item) for item in doors)
@@ -100,12 +104,10 @@ class Router:
             self._compiled[key] = tuple(made) if exists else ()
         return self._compiled[key]
 
-    def _at_service(
-        self, service: Service, port: int, client: str, kinds: Sequence[str]
-    ) -> tuple[CompiledFrontend, ...]:
-        key = ("service", service.namespace, service.name, port, client, kinds)
+    def _at_service(self, service: Service, port: int, client: str) -> tuple[CompiledFrontend, ...]:
+        key = ("service", service.namespace, service.name, port, client)
         if key not in self._compiled:
-            frontend = self.gateways.at_service(service, port, client, kinds)
+            frontend = self.gateways.at_service(service, port, client)
             self._compiled[key] = (CompiledFrontend(frontend),) if frontend else ()
         return self._compiled[key]
 
@@ -128,6 +130,22 @@ class Router:
             reasons.append(Reason(rule="GW-6", message=message))
         settled = [_settled(outcome, request) for outcome in outcomes.values()]
         return settled[0] if len(settled) == 1 else _undecided(settled, reasons)
+
+
+def _is_encrypted(request: Request) -> bool:
+    if request.scheme is Scheme.GRPC:
+        return bool(request.sni) or request.port == 443
+    return request.scheme in (Scheme.HTTPS, Scheme.TLS)
+
+
+def _port_refusal(request: Request) -> str:
+    """Return why nothing is spoken: HTTP is on 80 and TLS on 443 (ING-11); of other ports nothing is said."""
+    if request.scheme in (Scheme.TCP, Scheme.UDP):
+        return "only HTTP and TLS are served"
+    encrypted = _is_encrypted(request)
+    if request.port == 443 and not encrypted:
+        return "port 443 is for TLS"
+    return "port 80 is for plain HTTP" if request.port == 80 and encrypted else ""
 
 
 def _door_key(name: FrontendId) -> tuple[str, str, str, int, str]:
