@@ -267,7 +267,7 @@ def _finding(snapshot: Snapshot, judge: _Judge, offer: _Offer, blocked: list[Beh
         else "policies let nobody in to"
     )
     return RULE.finding(
-        f"Prometheus is told to collect metrics here, but {who} {listed(shown)}",
+        f"metrics are offered to Prometheus here, but {who} {listed(shown)}",
         about=offer.object,
         place=offer.place,
         related=_isolating(snapshot, blocked),
