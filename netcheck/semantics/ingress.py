@@ -302,7 +302,7 @@ def _to_route(setting: Setting, route: OpenShiftRoute, request: Request) -> Rout
         target = RedirectTo(scheme="https", host=request.host, port=443, path=request.path, status=302)
         return replace(done, status=302, redirect=target)
     done = replace(done, shares=tuple(_route_shares(setting, route)))
-    if any(share.weight and not share.problem for share in done.shares):
+    if any(not share.problem for share in done.shares):
         return replace(done, verdict=Verdict.ALLOWED)
     if route.termination == "passthrough":
         return replace(done, refused=f"no backend of {route.label} takes the connection")
@@ -321,6 +321,7 @@ def _route_shares(setting: Setting, route: OpenShiftRoute) -> list[Share]:
             place=item.place,
         )
         for item in route.backends
+        if item.weight
     ]
 
 

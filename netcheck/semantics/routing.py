@@ -343,17 +343,18 @@ def _chosen(item: Candidate) -> Chosen:
 
 def _to_backends(setting: Setting, frontend: Frontend, chosen: Candidate, named: Routed) -> Routed:
     """GW-22, GW-23, GW-24: allowed iff a backend without problem has a weight; else 500, unspecified if no weight."""
-    backends = chosen.rule.backends
+    backends = [ref for ref in chosen.rule.backends if ref.weight]
     shares = tuple(share(setting, chosen.route, ref, mesh=frontend.mesh) for ref in backends)
     done = replace(named, shares=shares, mirrors=_mirrors(setting, frontend, chosen))
-    weighted = [(ref, item) for ref, item in zip(backends, shares, strict=True) if item.weight]
-    odd = next((ref for ref, item in weighted if not item.problem and _goes_astray(ref)), None)
+    odd = next(
+        (ref for ref, item in zip(backends, shares, strict=True) if not item.problem and _goes_astray(ref)), None
+    )
     if odd is not None:
         message = f"what the filters of backend {odd.namespace}/{odd.name} do with its share is not known"
         return replace(done, verdict=Verdict.UNKNOWN, reasons=unknown("GW-21", message).reasons)
-    if any(not item.problem for _, item in weighted):
+    if any(not item.problem for item in shares):
         return replace(done, verdict=Verdict.ALLOWED)
-    return replace(done, status=500 if weighted or not shares else None)
+    return replace(done, status=500 if shares or not chosen.rule.backends else None)
 
 
 def _goes_astray(ref: BackendRef) -> bool:

@@ -389,9 +389,11 @@ class TestGW22:
     """ "Weight default 1; share = weight/sum; weight 0 = no traffic. All weights 0: no forwarding.\""""
 
     def test_shares_keep_their_weights(self) -> None:
-        answer = sent(world(gateway(), route("r", rule([backend("a", weight=3), backend("b", weight=0)]))))
-        assert end(answer) == "a"
-        assert [(share.name, share.weight) for share in answer.shares] == [("a", 3), ("b", 0)]
+        answer = sent(
+            world(gateway(), route("r", rule([backend("a", weight=3), backend("b", weight=0), backend("c")])))
+        )
+        assert end(answer) == "a c"
+        assert [(share.name, share.weight) for share in answer.shares] == [("a", 3), ("c", 1)]
 
     def test_all_weights_zero_forward_nothing_and_the_status_is_unspecified(self) -> None:
         answer = sent(world(gateway(), route("r", rule([backend("a", weight=0)]))))
