@@ -156,7 +156,8 @@ def _from_namespaces(ground: Ground, here: Here) -> Iterator[Opening]:
     for (must, may), found in sorted(by_ports.items(), key=lambda item: item[1]):
         source = ground.source_in(here.element, found[0], must, may)
         clients = Clients(namespaces=tuple(sorted(found)), every_namespace=len(found) == len(names))
-        yield _judged(ground, here, OTHER_NAMESPACES, source, clients)
+        shown = _judged(ground, here, OTHER_NAMESPACES, source, clients)
+        yield replace(shown, connections=ground.connections(must or may))  # of all its pods, not of the one shown
     if not by_ports:
         clients = Clients(namespaces=tuple(names), every_namespace=True)
         yield _judged(ground, here, OTHER_NAMESPACES, Block(ground.of_namespace[names[0]], 0, 0), clients)

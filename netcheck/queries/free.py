@@ -160,7 +160,10 @@ def _concrete_end(
     if found.kind is Kind.EXTERNAL:
         return cluster, AddressEnd(_first_alike(sets, found, question))
     if found.element is not None:
-        return cluster, PodEnd(cluster.pods[sets.universe.elements[found.element].members[0]])
+        pod = cluster.pods[sets.universe.elements[found.element].members[0]]
+        free = witness.source if isinstance(question.source, PodsThatCouldExist) else witness.destination
+        is_same = found is free and witness.source.element == witness.destination.element
+        return cluster, PodEnd(_another(pod) if is_same and not pod.template else pod)
     name = f"{WITNESS_POD}-{2 if found is witness.destination else 1}"
     ports: tuple[ContainerPort, ...] = ()
     if found is witness.destination:
@@ -180,6 +183,12 @@ def _concrete_end(
         labels = {**found.namespace_labels, NAMESPACE_NAME_LABEL: found.namespace}
         namespaces[found.namespace] = Namespace(name=found.namespace, labels=labels)
     return replace(cluster, namespaces=namespaces, pods=(*cluster.pods, pod)), PodEnd(pod)
+
+
+def _another(pod: Pod) -> Pod:
+    """Return a pod like one that is loaded and not the same: talking to itself it would need no permission (NET-6)."""
+    name = f"{WITNESS_POD}-like-{pod.name}"
+    return replace(pod, name=name, workload=WorkloadId(pod.namespace, "Pod", name), template=False)
 
 
 def _first_alike(sets: SetEngine, found: FoundEnd, question: FreeQuestion) -> str:
