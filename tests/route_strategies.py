@@ -58,8 +58,8 @@ T = TypeVar("T")
 
 NAMESPACES = ("apps", "shop", "web")
 HOSTS = ("example.com", "a.example.com", "b.a.example.com", "*.example.com", "*.a.example.com", "other.org")
-LISTENER_HOSTS = ("", "", "*.example.com", "a.example.com", "*.a.example.com", "example.com")
-PATHS = ("/", "/foo", "/foo/", "/foo/bar", "/foobar", "/Foo")
+LISTENER_HOSTS = ("", "", "", "", "*.example.com", "a.example.com", "*.a.example.com", "example.com")
+PATHS = ("/", "/", "/", "/foo", "/foo/", "/foo/bar", "/foobar", "/Foo")
 AGES = ("", "2024-01-01T00:00:00Z", "2024-06-01T00:00:00Z", "2025-01-01T00:00:00Z")
 METHODS = ("GET", "POST", "DELETE")
 GRPC_SERVICES = ("shop.Cart", "shop.Orders")
@@ -106,13 +106,13 @@ def _backend(rng: random.Random, namespace: str) -> BackendRef:
         return BackendRef(group="storage.example", kind="Bucket", namespace=namespace, name="files")
     there = rng.choice(NAMESPACES) if _chance(rng, 0.2) else namespace
     port = rng.choice((80,) * 8 + (443, 8080))
-    return BackendRef(namespace=there, name=rng.choice(SERVICES), port=port, weight=rng.choice((1, 1, 1, 0, 3)))
+    return BackendRef(namespace=there, name=rng.choice(SERVICES), port=port, weight=rng.choice((1,) * 8 + (0, 3)))
 
 
 def _grants(rng: random.Random) -> tuple[ReferenceGrant, ...]:
     drawn = []
-    for number in range(rng.randint(0, 3)):
-        kind = rng.choice(("HTTPRoute", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute"))
+    for number in range(rng.randint(0, 6)):
+        kind = rng.choice(("HTTPRoute",) * 6 + ("GRPCRoute", "TLSRoute", "TCPRoute"))
         source = GrantFrom(group=GATEWAY_GROUP, kind=kind, namespace=rng.choice(NAMESPACES))
         target = GrantTo(group="", kind="Service", name=rng.choice(("", *SERVICES)))
         space = rng.choice(NAMESPACES)
@@ -130,7 +130,7 @@ def _allowed(rng: random.Random) -> AllowedNamespaces:
 
 
 def _listener(rng: random.Random, name: str) -> Listener:
-    protocol = rng.choice(("HTTP", "HTTP", "HTTP", "HTTP", "HTTPS", "HTTPS", "TLS", "TCP", "UDP"))
+    protocol = rng.choice(("HTTP",) * 6 + ("HTTPS",) * 3 + ("TLS", "TCP", "UDP"))
     port = {"HTTP": rng.choice((80, 80, 80, 8080)), "HTTPS": 443, "TLS": 443, "TCP": 9000, "UDP": 53}[protocol]
     hostname = "" if protocol in ("TCP", "UDP") else rng.choice(LISTENER_HOSTS)
     if protocol == "TLS":  # a TLS listener and an HTTPS one with one hostname: which of them is meant nobody says
@@ -182,7 +182,7 @@ def _parent(rng: random.Random, holders: Sequence[Gateway | ListenerSet]) -> Par
 
 
 def _fields(rng: random.Random, name: str) -> tuple[FieldMatch, ...]:
-    if not _chance(rng, 0.25):
+    if not _chance(rng, 0.12):
         return ()
     kind = MatchType.REGULAR_EXPRESSION if _chance(rng, 0.15) else MatchType.EXACT
     first = FieldMatch(name=f"{name}-{rng.choice('ab')}", value=rng.choice(("one", "two")), type=kind)
@@ -236,7 +236,7 @@ def _redirect(rng: random.Random, matches: Sequence[HTTPMatch]) -> Redirect:
 
 
 def _rule(rng: random.Random, kind: str, namespace: str) -> RouteRule:
-    backends = tuple(_backend(rng, namespace) for _ in range(rng.choice((0, 1, 1, 1, 2))))
+    backends = tuple(_backend(rng, namespace) for _ in range(rng.choice((0, 1, 1, 1, 1, 1, 2, 2))))
     if kind == "HTTPRoute":
         matches = tuple(_http_match(rng) for _ in range(rng.choice((1, 1, 2))))
         if _chance(rng, 0.12):
@@ -249,10 +249,10 @@ def _rule(rng: random.Random, kind: str, namespace: str) -> RouteRule:
 
 
 def _route(rng: random.Random, number: int, parents: Callable[[str, str], tuple[ParentRef, ...]]) -> Route:
-    kind = rng.choice(("HTTPRoute",) * 6 + ("GRPCRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"))
+    kind = rng.choice(("HTTPRoute",) * 10 + ("GRPCRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"))
     namespace = rng.choice(NAMESPACES)
     named = kind in ("HTTPRoute", "GRPCRoute")
-    hostnames = _some(rng, HOSTS, 1, 2) if named and _chance(rng, 0.6) else ()
+    hostnames = _some(rng, HOSTS, 1, 3) if named and _chance(rng, 0.5) else ()
     if kind == "TLSRoute":
         hostnames = _some(rng, ("tls.other.org", "a.tls.other.org", "*.tls.other.org"), 1, 2)
     count = rng.choice((1, 2, 3)) if named else 1
@@ -362,7 +362,7 @@ def of_seed(seed: int) -> Cluster:
     services = _services(rng)
     gateways = [_gateway(rng, f"g{number}") for number in range(rng.choice((1, 1, 2)))]
     sets = [_listener_set(rng, gateways, number) for number in range(rng.choice((0, 0, 1, 2)))]
-    at_gateways = _gateway_routes(rng, [*gateways, *sets], rng.randint(2, 6))
+    at_gateways = _gateway_routes(rng, [*gateways, *sets], rng.randint(3, 8))
     in_mesh = _mesh_routes(rng, services, len(at_gateways), rng.randint(0, 3))
     classes = tuple(IngressClass(name=name, default=_chance(rng, 0.3)) for name in CLASSES)
     return Cluster(
@@ -392,16 +392,17 @@ REQUEST_HOSTS = (
     "other.org",
     "elsewhere.net",
 )
-REQUEST_PATHS = ("/", "/foo", "/foo/", "/foo/bar", "/foo/bar/x", "/foobar", "/Foo", "/x")
+REQUEST_PATHS = ("/", "/", "/", "/foo", "/foo/", "/foo/bar", "/foo/bar/x", "/foobar", "/Foo", "/x")
 TLS_NAMES = ("", "tls.other.org", "a.tls.other.org", "b.a.tls.other.org", "a.example.com")
 
 
-def request(rng: random.Random) -> Request:
-    """Return one request made of boundary values."""
-    scheme = rng.choice(
-        (Scheme.HTTP,) * 8 + (Scheme.HTTPS,) * 4 + (Scheme.GRPC, Scheme.GRPC, Scheme.TLS, Scheme.TCP, Scheme.UDP)
-    )
-    ports = {Scheme.HTTP: (80, 80, 80, 8080), Scheme.GRPC: (80, 443), Scheme.TCP: (9000, 80), Scheme.UDP: (53,)}
+def request(rng: random.Random, cluster: Cluster) -> Request:
+    """Return one request made of boundary values; most fit some listener's port and protocol."""
+    holders = (*cluster.gateways, *cluster.listener_sets)
+    listener = rng.choice([item for holder in holders for item in holder.listeners])
+    fitting = {"HTTP": (Scheme.HTTP,) * 4 + (Scheme.GRPC,), "HTTPS": (Scheme.HTTPS,) * 4 + (Scheme.GRPC,)}
+    plain = {"TLS": (Scheme.TLS,), "TCP": (Scheme.TCP,), "UDP": (Scheme.UDP,)}
+    scheme = rng.choice((fitting | plain)[listener.protocol]) if _chance(rng, 0.8) else rng.choice(tuple(Scheme))
     host = rng.choice(REQUEST_HOSTS)
     sni = ""
     if scheme is Scheme.HTTPS:
@@ -416,7 +417,7 @@ def request(rng: random.Random) -> Request:
         scheme=scheme,
         host=host,
         sni=sni,
-        port=rng.choice(ports.get(scheme, (443,))),
+        port=listener.port if _chance(rng, 0.8) else rng.choice((80, 443)),
         path=path,
         method="POST" if scheme is Scheme.GRPC else rng.choice((*METHODS, "GET", "PUT")),
         headers=_pairs(rng, "h"),
@@ -429,10 +430,10 @@ def _pairs(rng: random.Random, name: str) -> tuple[tuple[str, str], ...]:
     return tuple((each, rng.choice(("one", "two", "three"))) for each in names)
 
 
-def requests(seed: int, count: int) -> Iterator[Request]:
-    """Yield requests, the same for one seed."""
+def requests(seed: int, cluster: Cluster, count: int) -> list[Request]:
+    """Return requests, the same for one seed and cluster."""
     rng = random.Random(seed)
-    return (request(rng) for _ in range(count))
+    return [request(rng, cluster) for _ in range(count)]
 
 
 # ---- what is drawn -----------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from netcheck.logic.attachment import Attachments, Binding, BoundListener, MeshBinding
 from netcheck.logic.backends import Backends
+from netcheck.logic.hostnames import covers
 from netcheck.logic.requests import (
     ANY_HOST,
     ANY_PATH,
@@ -58,7 +59,7 @@ SPOKEN = {
     "TCPRoute": WEB | SECURE | {Scheme.TCP},
     "UDPRoute": frozenset({Scheme.UDP}),
 }
-"""What routes of a mesh can see; TLS that the client itself speaks hides what is inside."""
+"""What routes see where the listener or Service port tells nothing else; TLS that the client itself speaks hides what is inside."""
 Key = tuple[int, ...]
 HTTP_KINDS = ("HTTPRoute", "GRPCRoute")
 
@@ -103,9 +104,9 @@ class Gateways:
         isolated = isolation is Switch.YES
         clear = by_protocol["HTTP"]
         lines = [*self._clear(clear, isolated=isolated), *self._secure(secure, bool(clear), isolated=isolated)]
-        for protocol, scheme in (("TCP", Scheme.TCP), ("UDP", Scheme.UDP)):
-            for bound in by_protocol[protocol]:
-                lines += self._plain(bound, (9,), RequestPredicate(schemes=frozenset({scheme})))
+        for kind in ("TCPRoute", "UDPRoute"):
+            for bound in by_protocol[kind.removesuffix("Route")]:
+                lines += self._plain(bound, (9,), RequestPredicate(schemes=SPOKEN[kind]))
         name = FrontendId("Gateway", gateway.namespace, gateway.name, port)
         return Frontend(id=name, entries=ranked(lines), otherwise=Outcome(refused=NO_LISTENER))
 
@@ -137,8 +138,10 @@ class Gateways:
             host = host_test(hostname)
             also = () if _inside(host, own) else (own,)
             here = replace(base, host=host, also_host=also, facts=facts)
-            for line in self._rules(binding.route, here, _served(bound)):
-                yield replace(line, key=(*level, 0, *_host_key(hostname), *line.key))
+            for line in self._rules(binding.route, here, _served(binding.bound)):
+                outcome = replace(line.outcome, encrypted=bound.listener.protocol == "HTTPS")
+                key = (*level, 0, *_host_key(binding.route, hostname), *line.key)
+                yield replace(line, key=key, outcome=outcome)
 
     # ---- TLS ---------------------------------------------------------------------------------------------------
 
@@ -173,7 +176,7 @@ class Gateways:
             for hostname in binding.hostnames:
                 here = replace(base, sni=host_test(hostname), facts=facts)
                 for line in self._rules(binding.route, here, _served(bound)):
-                    yield replace(line, key=(*level, 0, *_host_key(hostname)))
+                    yield replace(line, key=(*level, 0, *_host_key(binding.route, hostname)))
         yield from self._plain(bound, (*level, 1), replace(base, sni=host_test(bound.listener.hostname)))
 
     def _plain(self, bound: BoundListener, level: Key, base: RequestPredicate) -> Iterator[Line]:
@@ -203,12 +206,17 @@ class Gateways:
         bindings = self._mesh.get((service.namespace, service.name), ())
         return tuple(sorted({item.route.namespace for item in bindings if not item.is_producer}))
 
-    def at_service(self, service: Service, port: int, client: str) -> Frontend | None:
+    def at_service(self, service: Service, port: int, client: str, *, udp: bool) -> Frontend | None:
         """Return the frontend of a Service port for clients of a namespace (GW-32); None iff no route is for them.
 
-        Routes of the clients' own namespace take the place of those of the Service's.
+        `udp` tells which of two ports with one number is meant. Routes of the clients' own namespace take the place of
+        those of the Service's.
         """
-        there = [item for item in self._mesh.get((service.namespace, service.name), ()) if item.port in (None, port)]
+        there = [
+            item
+            for item in self._mesh.get((service.namespace, service.name), ())
+            if item.port in (None, port) and (item.route.kind == "UDPRoute") == udp
+        ]
         own = [item for item in there if not item.is_producer and item.route.namespace == client]
         chosen = own or [item for item in there if item.is_producer]
         best = next((kind for kind in KIND_ORDER if any(item.route.kind == kind for item in chosen)), "")
@@ -358,9 +366,13 @@ def _served(bound: BoundListener) -> Served:
     return Served(kind=kind, namespace=owner.namespace, name=owner.name, listener=bound.listener.name)
 
 
-def _host_key(hostname: str) -> tuple[int, int]:
-    """Return GW-18 (1) and (2): characters of a matching hostname without wildcard, then of any."""
-    return (0 if hostname.startswith("*") else -len(hostname), -len(hostname))
+def _host_key(route: Route, effective: str) -> tuple[int, int]:
+    """Return GW-18 (1) and (2): characters of a matching hostname without wildcard, then of any.
+
+    It is the route's own hostname that counts, not what the listener leaves of it; a route without has none.
+    """
+    own = (name for name in route.hostnames if covers(name, effective))
+    return min(((0 if name.startswith("*") else -len(name), -len(name)) for name in own), default=(0, 0))
 
 
 def _of_match(outcome: Outcome, place: int, match: HTTPMatch | GRPCMatch) -> Outcome:

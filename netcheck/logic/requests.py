@@ -244,7 +244,7 @@ def _by_name(pairs: Sequence[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
 class Outcome:
     """What becomes of a request that an entry takes; see `model.request.Routed` for the fields.
 
-    `prefix` is the path prefix of the match, which a redirect may replace. `reasons` name what is not known even when
+    `prefix` is the path prefix of the match, which a redirect may replace; `encrypted`: a listener for TLS took it. `reasons` name what is not known even when
     it is known that this entry takes the request.
     """
 
@@ -256,6 +256,7 @@ class Outcome:
     mirrors: tuple[Share, ...] = ()
     redirect: Redirect | None = None
     prefix: str = ""
+    encrypted: bool = False
     reasons: tuple[Reason, ...] = ()
 
     @property

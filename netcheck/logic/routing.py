@@ -42,7 +42,7 @@ class Router:
 
     def in_mesh(self, service: Service, client_namespace: str, request: Request) -> Routed | None:
         """Return what a mesh does with a request to a Service port; None iff no route for it is attached (GW-32)."""
-        compiled = self._at_service(service, request.port, client_namespace)
+        compiled = self._at_service(service, request.port, client_namespace, udp=request.scheme is Scheme.UDP)
         return self._decided(compiled, request) if compiled else None
 
     def at_ingress(self, ingress_class: str, request: Request) -> Routed:
@@ -85,7 +85,7 @@ class Router:
             found += [self._at_port(gateway, port) for port in self.gateways.ports(gateway)]
         for service, port in self.gateways.services():
             for client in ("", *self.gateways.consumers(service)):
-                found.append(self._at_service(service, port, client))
+                found += [self._at_service(service, port, client, udp=udp) for udp in (False, True)]
         for name in self.ingresses.names():
             found.append(self._at_class(name))
         if self.cluster.openshift_routes:
@@ -104,10 +104,10 @@ class Router:
             self._compiled[key] = tuple(made) if exists else ()
         return self._compiled[key]
 
-    def _at_service(self, service: Service, port: int, client: str) -> tuple[CompiledFrontend, ...]:
-        key = ("service", service.namespace, service.name, port, client)
+    def _at_service(self, service: Service, port: int, client: str, *, udp: bool) -> tuple[CompiledFrontend, ...]:
+        key = ("service", service.namespace, service.name, port, client, udp)
         if key not in self._compiled:
-            frontend = self.gateways.at_service(service, port, client)
+            frontend = self.gateways.at_service(service, port, client, udp=udp)
             self._compiled[key] = (CompiledFrontend(frontend),) if frontend else ()
         return self._compiled[key]
 
@@ -154,7 +154,7 @@ def _door_key(name: FrontendId) -> tuple[str, str, str, int, str]:
 
 def _settled(outcome: Outcome, request: Request) -> Routed:
     """Return what an outcome is for one request."""
-    redirect = _redirected(outcome.redirect, outcome.prefix, request) if outcome.redirect else None
+    redirect = _redirected(outcome.redirect, outcome, request) if outcome.redirect else None
     reasons = outcome.reasons
     reached = any(not share.problem for share in outcome.shares)
     verdict = Verdict.UNKNOWN if reasons else Verdict.ALLOWED if reached else Verdict.DENIED
@@ -187,12 +187,12 @@ def _common(values: Sequence[T]) -> T | None:
     return values[0] if all(value == values[0] for value in values) else None
 
 
-def _redirected(redirect: Redirect, prefix: str, request: Request) -> RedirectTo:
+def _redirected(redirect: Redirect, outcome: Outcome, request: Request) -> RedirectTo:
     """Return where a redirect leads: what the filter leaves open is as in the request (GW-21)."""
-    spoken = "https" if request.scheme is Scheme.HTTPS else "http"
+    spoken = "https" if outcome.encrypted or request.scheme is Scheme.HTTPS else "http"
     scheme = redirect.scheme or spoken
     port = redirect.port or (DEFAULT_PORTS.get(redirect.scheme, request.port) if redirect.scheme else request.port)
-    path = _changed(redirect.path, prefix, request.path) if redirect.path else request.path
+    path = _changed(redirect.path, outcome.prefix, request.path) if redirect.path else request.path
     return RedirectTo(
         scheme=scheme, host=redirect.hostname or request.host, port=port, path=path, status=redirect.status
     )
