@@ -22,7 +22,7 @@ PROTOCOLS = ("_tcp", "_udp", "_sctp")
 
 
 def resolve(cluster: Cluster, pod: Pod | None, name: str) -> Answer:
-    """Return what `name` is to the pod; None asks from outside, where nothing is searched and no zone is known."""
+    """Return what `name` is to the pod; None stands for whoever asks the cluster's DNS for full names."""
     wanted = name.lower()
     if _is_address(wanted):
         return Answer(kind=AnswerKind.EXTERNAL, name=wanted)
@@ -63,9 +63,9 @@ def _is_about_endpoints(answer: Answer) -> bool:
 
 
 def policy_of(pod: Pod | None) -> str:
-    """DNS-7: a host-network pod with ClusterFirst behaves as Default; so does who is no pod."""
+    """DNS-7: a host-network pod with ClusterFirst behaves as Default."""
     if pod is None:
-        return "Default"
+        return "ClusterFirst"
     policy = (pod.dns or PodDNS()).policy
     if policy == "ClusterFirst" and pod.host_network:
         return "Default"
@@ -276,14 +276,15 @@ def _srv(cluster: Cluster, full: str, namespace: str, name: str, wanted: tuple[s
 
 
 def _srv_answers(cluster: Cluster, service: Service, port: ServicePort, host: str) -> set[SRV]:
-    """DNS-2: one for each endpoint, at its own name, or at the Service's where implementations make one up."""
+    """DNS-2, DNS-3: one for each endpoint, at its host name or else the id that CoreDNS makes of its address."""
     if not service.selector:
         parts = [item for part in slices_of(cluster, service) for item in part.ports]
         return {SRV(host, item.number) for item in parts if (item.name, item.protocol) == (port.name, port.protocol)}
     found = set()
     for pod in ready_pods(cluster, service):
         number = target_number(port, pod)
-        names = [f"{item}.{host}" for item in hostnames_of(service, pod)] or [host]
+        ids = hostnames_of(service, pod) or tuple(map(_dashed, pod.addresses[:1]))
+        names = [f"{item}.{host}" for item in ids] or [host]
         found |= {SRV(item, number) for item in names if number is not None}
     return found
 

@@ -100,7 +100,7 @@ class TestDNS2:
     def test_of_a_headless_service_with_the_ports_of_its_endpoints(self) -> None:
         answer = asked("_pg._tcp.db")
         assert answer.kind is AnswerKind.PODS
-        assert answer.ports == (SRV(f"db-0.db.shop.{ZONE}", 15432), SRV(f"db.shop.{ZONE}", 25432))
+        assert answer.ports == (SRV(f"10-1-0-7.db.shop.{ZONE}", 25432), SRV(f"db-0.db.shop.{ZONE}", 15432))
 
     def test_of_hand_made_endpoints(self) -> None:
         endpoints, ports = (EndpointAddress(address="192.0.2.1"),), (EndpointPort(number=7, name="pg"),)
@@ -219,8 +219,9 @@ class TestDNS7:
         assert kind("web", replace(CLIENT, dns=dns), where(WEB, server)) == "service"
         assert kind("web.shop", replace(CLIENT, dns=dns), where(WEB, server)) == "nxdomain"
 
-    def test_who_is_no_pod_asks_somebody_else(self) -> None:
-        assert kind(f"web.shop.{ZONE}", None) == "unknown"
+    def test_who_is_no_pod_asks_for_full_names(self) -> None:
+        assert kind(f"web.shop.{ZONE}", None) == "service"
+        assert kind("web", None) == "nxdomain"
         assert kind("www.example.com", None) == "external"
 
 
