@@ -12,7 +12,6 @@ from dataclasses import replace
 from netcheck.logic.atoms import indexes
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import AddressEnd, PodEnd, Verdict
-from netcheck.model.profile import Switch
 from netcheck.queries.dataplane import is_phantom
 from netcheck.queries.doors import DoorKind
 from netcheck.queries.doorways import Doorways
@@ -164,10 +163,9 @@ def _from_namespaces(ground: Ground, here: Here) -> Iterator[Opening]:
 
 
 def _from_nodes(ground: Ground, here: Here) -> Iterator[Opening]:
-    exempt = ground.cluster.profile.own_node_ingress is not Switch.NO
-    if exempt:
+    if ground.own_node:
         yield from _kind(ground, here, OWN_NODE, ground.own_node)
-    nodes = ground.nodes & ~(ground.node_of_all(here.pods) if exempt else 0)
+    nodes = ground.nodes & ~(ground.node_of_all(here.pods) if ground.own_node else 0)
     if nodes:
         yield from _kind(ground, here, NODES, nodes)
 

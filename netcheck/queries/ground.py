@@ -14,6 +14,7 @@ from netcheck.model.cluster import Cluster
 from netcheck.model.flow import AddressEnd, Decider, Decision, End, Flow, NodeEnd, OwnNodeEnd, PodEnd, Reason, Verdict
 from netcheck.model.objects import Node, Pod
 from netcheck.model.policy import NetworkPolicy
+from netcheck.model.profile import Switch
 from netcheck.queries.dataplane import with_phantoms
 from netcheck.queries.ends import Addresses, parse_end
 from netcheck.queries.explain import readable_port
@@ -55,7 +56,8 @@ class Ground:
         universe = self.engine.universe
         self.universe = universe
         self.nodes = mask_of(range(universe.pod_count, universe.own_node))
-        self.own_node = 1 << universe.own_node
+        exempt = cluster.profile.own_node_ingress is not Switch.NO  # NET-4; else it is a node like others
+        self.own_node = 1 << universe.own_node if exempt else 0
         self.outside = universe.everything & ~((1 << universe.atom_offset) - 1)
         self._families = {version: universe.family_bits(version) for version in (4, 6)}
         self.loaded = 0  # what is only assumed, a proxy that the user named or a stranger, comes after what is loaded
