@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from netcheck.logic.backends import Backends
@@ -11,10 +11,13 @@ from netcheck.model.flow import Reason
 from netcheck.model.objects import Service
 from netcheck.model.request import Share
 from netcheck.model.routes import Ingress, IngressBackend, OpenShiftBackend, OpenShiftRoute
+from netcheck.queries.route_reach import MatchKey, MatchReach
 from netcheck.queries.route_results import BackendLine, IngressLine, OpenShiftLine, PathLine
 
+Reaches = Mapping[MatchKey, MatchReach]
 
-def ingress_lines(cluster: Cluster, backends: Backends) -> tuple[IngressLine, ...]:
+
+def ingress_lines(cluster: Cluster, backends: Backends, reach: Reaches) -> tuple[IngressLine, ...]:
     """Return every Ingress with its class and backends."""
     classes = {item.name: item for item in cluster.ingress_classes}
     defaults = [item.name for item in cluster.ingress_classes if item.default]
@@ -27,7 +30,7 @@ def ingress_lines(cluster: Cluster, backends: Backends) -> tuple[IngressLine, ..
                 ingress=ingress,
                 class_name=name,
                 controller=known.controller if known is not None else "",
-                paths=tuple(_paths(backends, ingress)),
+                paths=tuple(_paths(backends, ingress, reach)),
                 reasons=() if name else (_no_class(ingress, defaults),),
             )
         )
@@ -41,10 +44,13 @@ def _no_class(ingress: Ingress, defaults: list[str]) -> Reason:
     return Reason(rule="ING-3", message=f"which controller serves it: it names no class and {why}", place=ingress.place)
 
 
-def _paths(backends: Backends, ingress: Ingress) -> Iterator[PathLine]:
-    for rule in ingress.rules:
-        for path in rule.paths or ():
+def _paths(backends: Backends, ingress: Ingress, reach: Reaches) -> Iterator[PathLine]:
+    for number, rule in enumerate(ingress.rules):
+        for position, path in enumerate(rule.paths or ()):
             yield PathLine(
+                rule=number,
+                position=position,
+                reach=reach.get(("Ingress", ingress.namespace, ingress.name, number, position)),
                 host=rule.host,
                 type=path.type,
                 path=path.path,
@@ -86,10 +92,14 @@ def _has_port(service: Service, port: int | str | None) -> bool:
     return port is None or any(port in (item.port, item.name) for item in service.ports)
 
 
-def openshift_lines(cluster: Cluster, backends: Backends) -> tuple[OpenShiftLine, ...]:
+def openshift_lines(cluster: Cluster, backends: Backends, reach: Reaches) -> tuple[OpenShiftLine, ...]:
     """Return every OpenShift Route with its backends; its port is one of the pods, which is not judged here."""
     return tuple(
-        OpenShiftLine(route=route, backends=tuple(_openshift(backends, route, item) for item in route.backends))
+        OpenShiftLine(
+            route=route,
+            backends=tuple(_openshift(backends, route, item) for item in route.backends),
+            reach=reach.get(("Route", route.namespace, route.name, 0, -1)),
+        )
         for route in cluster.openshift_routes
     )
 

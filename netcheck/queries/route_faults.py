@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
+from netcheck.engines.requests import Ever
 from netcheck.errors import Place
 from netcheck.logic.conditions import UNKNOWN, is_good
 from netcheck.model.gateway import ParentRef
-from netcheck.model.request import Condition
-from netcheck.queries.route_results import BackendLine, Fault, ListenerLine, ParentLine, RouteLine, Routes
+from netcheck.model.request import Chosen, Condition
+from netcheck.queries.route_reach import MatchReach
+from netcheck.queries.route_results import BackendLine, Fault, ListenerLine, ParentLine, RouteLine, Routes, RuleLine
 
 HINTS: Mapping[str, str] = MappingProxyType(
     {
@@ -95,6 +97,7 @@ def _routes(shown: Routes) -> Iterator[Fault]:
         for rule in line.rules:
             at = f"rule {rule.rule.name or rule.position}"
             yield from _backends(line.route.label, at, rule.backends, rule.rule.place or line.route.place)
+            yield from _never_reached(line, rule)
             if rule.failure:
                 yield Fault(
                     object=line.route.label,
@@ -104,6 +107,34 @@ def _routes(shown: Routes) -> Iterator[Fault]:
                     hint="add backendRefs, or delete the rule",
                     place=rule.rule.place or line.route.place,
                 )
+
+
+def _never_reached(line: RouteLine, rule: RuleLine) -> Iterator[Fault]:
+    for number, found in enumerate(rule.reach):
+        if found is not None and found.verdict is Ever.NO:
+            what = f" match {number} `{rule.matches[number]}`" if rule.matches else ""
+            yield Fault(
+                object=line.route.label,
+                at=f"rule {rule.rule.name or rule.position}{what}",
+                what="never reached",
+                message=never_text(found),
+                hint="delete it, or make what takes its requests narrower",
+                place=rule.rule.place or line.route.place,
+            )
+
+
+def rule_text(chosen: Chosen) -> str:
+    """Return `rule 0 of HTTPRoute namespace/name`."""
+    rule = f"rule {chosen.rule_name or chosen.rule}" if chosen.rule >= 0 else "the default backend"
+    return f"{rule} of {chosen.label}"
+
+
+def never_text(found: MatchReach) -> str:
+    """Return why a match is never reached."""
+    if not found.shadowed_by:
+        return "no request matches it at any listener"
+    names = map(rule_text, found.shadowed_by)
+    return f"all its requests are taken by {' and '.join(dict.fromkeys(names))}"
 
 
 def _parent(line: RouteLine, parent: ParentLine) -> Iterator[Fault]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netcheck.engines.requests import Way
 from netcheck.errors import Place
 from netcheck.logic.attachment import Binding, MeshBinding, ParentStatus
 from netcheck.logic.policy_conditions import PolicyStatus
@@ -11,6 +12,7 @@ from netcheck.model.flow import Reason
 from netcheck.model.gateway import Gateway, Listener, ListenerSet, Redirect, Route, RouteKind, RouteRule
 from netcheck.model.request import Condition, Share
 from netcheck.model.routes import Ingress, OpenShiftRoute
+from netcheck.queries.route_reach import MatchReach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,7 @@ class RuleLine:
     """A rule of a Gateway API route and what becomes of its requests.
 
     `matches`: each as text, empty for routes without matches. `failure`: what is answered where nothing else is.
+    `reach`: of each match, or of the rule if it has none; None: it has no door, or that was not asked.
     """
 
     position: int
@@ -36,6 +39,7 @@ class RuleLine:
     backends: tuple[BackendLine, ...]
     redirect: Redirect | None = None
     failure: str = ""
+    reach: tuple[MatchReach | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +95,16 @@ class GatewayLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathLine:
-    """A path of an Ingress: `type` is empty for a default backend."""
+    """A path of an Ingress: `type` is empty for a default backend; `rule` and `position` say where it is written."""
+
+    rule: int = -1
+    position: int = -1
 
     host: str
     type: str
     path: str
     backend: BackendLine
+    reach: MatchReach | None = None
     place: Place | None = None
 
 
@@ -117,6 +125,7 @@ class OpenShiftLine:
 
     route: OpenShiftRoute
     backends: tuple[BackendLine, ...]
+    reach: MatchReach | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +146,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routes:
-    """Everything that `netcheck routes` shows. Lists are in the order of the cluster: sorted by identity."""
+    """Everything that `netcheck routes` shows. Lists are in the order of the cluster: sorted by identity.
+
+    Attributes:
+        target: the Service that was asked for, `namespace/name`, or empty; `ways`: the requests that come to it.
+        not_asked: how many matches there are if nobody asked whether each is ever reached, else 0.
+    """
 
     gateways: tuple[GatewayLine, ...] = ()
     sets: tuple[SetLine, ...] = ()
@@ -146,8 +160,11 @@ class Routes:
     ingresses: tuple[IngressLine, ...] = ()
     openshift: tuple[OpenShiftLine, ...] = ()
     faults: tuple[Fault, ...] = ()
+    target: str = ""
+    ways: tuple[Way, ...] = ()
+    not_asked: int = 0
 
     @property
     def unknown(self) -> bool:
         """Whether something asked is not known."""
-        return any(item.unknown for item in self.faults)
+        return any(item.unknown for item in self.faults) or not all(item.certain for item in self.ways)

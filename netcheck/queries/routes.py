@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from enum import Enum
 
+from netcheck.engines.requests import RequestEngine, Way
 from netcheck.logic.attachment import Attachments, Binding, BoundListener, MeshBinding, ParentStatus, attachments
 from netcheck.logic.listeners import JudgedGateway, JudgedListener, JudgedSet
 from netcheck.logic.policy_conditions import policy_statuses
@@ -11,8 +13,10 @@ from netcheck.logic.route_conditions import mirrored
 from netcheck.model.cluster import Cluster
 from netcheck.model.gateway import BackendRef, Gateway, ParentRef, Redirect, Route, RouteRule
 from netcheck.queries.ingress_lines import ingress_lines, openshift_lines
+from netcheck.queries.requests import requests_to
 from netcheck.queries.route_faults import faults
 from netcheck.queries.route_matches import match_texts
+from netcheck.queries.route_reach import MOST_MATCHES, MatchKey, MatchReach, count_matches, reach_of_matches
 from netcheck.queries.route_results import (
     BackendLine,
     GatewayLine,
@@ -31,10 +35,41 @@ def _any_namespace(_name: str) -> bool:
     return True
 
 
-def routes(cluster: Cluster, *, in_scope: NamespaceTest = _any_namespace) -> Routes:
-    """Return every Gateway, route, BackendTLSPolicy, Ingress and OpenShift Route of the namespaces in scope."""
+class Ask(Enum):
+    """Whether to ask of each match if it is ever reached: unless there are too many, always, or never."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+def routes(
+    cluster: Cluster,
+    *,
+    in_scope: NamespaceTest = _any_namespace,
+    ask: Ask = Ask.AUTO,
+    target: tuple[str, str] | None = None,
+) -> Routes:
+    """Return every Gateway, route, BackendTLSPolicy, Ingress and OpenShift Route of the namespaces in scope.
+
+    `target`: a Service, namespace and name, for which the requests that come to it are wanted too.
+
+    Raises:
+        SolverLimit: the solver gave up on the requests that come to `target`.
+
+    """
     found = attachments(cluster)
-    lines = _Lines(cluster, found)
+    reach: Mapping[MatchKey, MatchReach] = {}
+    matches = 0
+    ways: tuple[Way, ...] = ()
+    if target is not None or ask is not Ask.NEVER:
+        engine = RequestEngine(cluster)
+        matches = count_matches(engine)
+        if ask is Ask.ALWAYS or (ask is Ask.AUTO and matches <= MOST_MATCHES):
+            reach, matches = reach_of_matches(engine), 0
+        if target is not None:
+            ways = requests_to(engine, *target)
+    lines = _Lines(cluster, found, reach)
     gateways = tuple(lines.gateway(item) for item in found.gateways if in_scope(item.gateway.namespace))
     sets = sorted(found.sets, key=lambda item: (item.listener_set.namespace, item.listener_set.name))
     shown = Routes(
@@ -43,9 +78,9 @@ def routes(cluster: Cluster, *, in_scope: NamespaceTest = _any_namespace) -> Rou
         routes=tuple(lines.route(item) for item in cluster.routes if in_scope(item.namespace)),
         policies=tuple(item for item in policy_statuses(cluster, found) if in_scope(item.policy.namespace)),
         ingresses=tuple(
-            item for item in ingress_lines(cluster, found.backends) if in_scope(item.ingress.namespace)
+            item for item in ingress_lines(cluster, found.backends, reach) if in_scope(item.ingress.namespace)
         ),
-        openshift=tuple(item for item in openshift_lines(cluster, found.backends) if in_scope(item.route.namespace)),
+        openshift=tuple(item for item in openshift_lines(cluster, found.backends, reach) if in_scope(item.route.namespace)),
     )  # fmt: skip
     return Routes(
         gateways=shown.gateways,
@@ -55,6 +90,9 @@ def routes(cluster: Cluster, *, in_scope: NamespaceTest = _any_namespace) -> Rou
         ingresses=shown.ingresses,
         openshift=shown.openshift,
         faults=faults(shown),
+        target="/".join(target) if target is not None else "",
+        ways=ways,
+        not_asked=matches if ask is Ask.AUTO else 0,
     )
 
 
@@ -66,7 +104,8 @@ def _at(route: Route, parent: ParentRef) -> _At:
 
 
 class _Lines:
-    def __init__(self, cluster: Cluster, found: Attachments) -> None:
+    def __init__(self, cluster: Cluster, found: Attachments, reach: Mapping[MatchKey, MatchReach]) -> None:
+        self._reach = reach
         self._found = found
         self._bound: dict[tuple[str, str, str, str, str], BoundListener] = {}
         self._of_parent: dict[_At, list[Binding]] = {}
@@ -138,6 +177,10 @@ class _Lines:
             backends=tuple(backends),
             redirect=redirect,
             failure="" if redirect is not None or rule.backends else "500",
+            reach=tuple(
+                self._reach.get((route.kind, route.namespace, route.name, number, position))
+                for position in (range(len(rule.matches)) if rule.matches else (-1,))
+            ),
         )
 
     def _backend(self, route: Route, ref: BackendRef, *, mesh: bool, mirror: bool = False) -> BackendLine:

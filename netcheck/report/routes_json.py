@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from netcheck.engines.requests import Ever, Way
 from netcheck.logic.policy_conditions import PolicyStatus
 from netcheck.model.cluster import Loaded
 from netcheck.model.gateway import Gateway, Listener, ParentRef, Redirect
-from netcheck.model.request import Condition
+from netcheck.model.request import Chosen, Condition, Request, Scheme
+from netcheck.queries.route_reach import MatchReach
 from netcheck.queries.route_results import (
     BackendLine,
     Fault,
@@ -28,9 +30,12 @@ from netcheck.report.json_v1 import Item, document, dump, head, place_fields, re
 
 def routes_document(loaded: Loaded, found: Routes) -> Iterator[str]:
     """Yield the `Routes` document."""
+    fields = with_set(head(loaded, "Routes"), target=found.target)
+    asked = {"requestsTo": map(dump, map(_way, found.ways))} if found.target else {}
     yield from document(
-        head(loaded, "Routes"),
+        fields,
         {
+            **asked,
             "gateways": map(dump, map(_gateway, found.gateways)),
             "listenerSets": map(dump, map(_set, found.sets)),
             "routes": map(dump, map(_route, found.routes)),
@@ -131,12 +136,55 @@ def _parent(line: ParentLine) -> Item:
 
 def _rule(line: RuleLine) -> Item:
     item: dict[str, Any] = {"rule": line.position, **with_set({}, name=line.rule.name)}
-    item["matches"] = [{"match": number, "text": text} for number, text in enumerate(line.matches)]
+    if not line.matches:
+        item |= _reach(line.reach[0])
+    item["matches"] = [
+        {"match": number, "text": text, **_reach(found)}
+        for number, (text, found) in enumerate(zip(line.matches, line.reach, strict=bool(line.matches)))
+    ]
     item["backends"] = [_backend(one) for one in line.backends if not one.mirror]
     with_set(item, mirrors=[_backend(one) for one in line.backends if one.mirror], status=int(line.failure or 0))
     if line.redirect is not None:
         item["redirect"] = _redirect(line.redirect)
     return {**item, **place_fields(line.rule.place)}
+
+
+def _reach(found: MatchReach | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    item: dict[str, Any] = {"reached": found.verdict.value}
+    if found.verdict is Ever.NO:
+        item["shadowedBy"] = [_chosen(one) for one in found.shadowed_by]
+    if found.witness is not None:
+        item |= {"witness": request_item(found.witness), "door": found.door}
+    return item
+
+
+def _chosen(chosen: Chosen) -> Item:
+    item: dict[str, Any] = {"kind": chosen.kind, "namespace": chosen.namespace, "name": chosen.name}
+    item["rule"] = chosen.rule
+    if chosen.match >= 0:
+        item["match"] = chosen.match
+    return {**item, **place_fields(chosen.place)}
+
+
+def request_item(request: Request) -> Item:
+    """Return a request as `trace --requests` takes it: the query is part of the path."""
+    query = "&".join(f"{name}={value}" for name, value in request.query)
+    path = f"{request.path}?{query}" if query else request.path
+    item: dict[str, Any] = {"protocol": request.scheme.value}
+    with_set(item, host=request.host)
+    item["port"] = request.port
+    if request.scheme in (Scheme.HTTP, Scheme.HTTPS, Scheme.GRPC):
+        item |= {"path": path, "method": request.method}
+    return with_set(item, headers=dict(request.headers), sni=request.sni)
+
+
+def _way(way: Way) -> Item:
+    item: dict[str, Any] = {"door": way.frontend.label, "hosts": list(way.hosts), "paths": list(way.paths)}
+    with_set(item, methods=list(way.methods), headers=list(way.headers), query=list(way.query))
+    item |= {"rules": [_chosen(one) for one in way.rules], "certain": way.certain, "mirrored": way.mirrored}
+    return with_set(item, witness=request_item(way.witness) if way.witness is not None else None)
 
 
 def _redirect(redirect: Redirect) -> Item:
@@ -186,7 +234,7 @@ def _ingress(line: IngressLine) -> Item:
 
 def _path(line: PathLine) -> Item:
     item = with_set({}, host=line.host, pathType=line.type, path=line.path)
-    return {**item, "backend": _backend(line.backend), **place_fields(line.place)}
+    return {**item, "backend": _backend(line.backend), **_reach(line.reach), **place_fields(line.place)}
 
 
 def _openshift(line: OpenShiftLine) -> Item:
@@ -194,7 +242,7 @@ def _openshift(line: OpenShiftLine) -> Item:
     item: dict[str, Any] = {"namespace": route.namespace, "name": route.name}
     with_set(item, host=route.host, path=route.path, termination=route.termination)
     item["backends"] = [_backend(one) for one in line.backends]
-    return {**item, **place_fields(route.place)}
+    return {**item, **_reach(line.reach), **place_fields(route.place)}
 
 
 def _fault(fault: Fault) -> Item:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from netcheck.engines.requests import Ever
+from netcheck.engines.requests import Way as RequestWay
 from netcheck.model.cluster import Loaded
 from netcheck.model.gateway import Redirect
+from netcheck.model.request import Chosen, Request, Scheme
+from netcheck.queries.route_faults import rule_text
 from netcheck.queries.route_results import (
     BackendLine,
     Fault,
@@ -48,6 +52,10 @@ class Door:
 
 def routes_table(loaded: Loaded, found: Routes, style: Style) -> Iterator[str]:
     """Yield the text: faults with place and hint, then every listener, Service and Ingress with its ways."""
+    if found.target:
+        yield _block(_requests(found, style))
+        yield _block(footer(loaded, style), last=True)
+        return
     yield _block(_faults(found.faults, style))
     for door in doors(found):
         yield _block(_door(door, style))
@@ -58,12 +66,56 @@ def routes_table(loaded: Loaded, found: Routes, style: Style) -> Iterator[str]:
         *([count(len(found.openshift), "OpenShift Route")] if found.openshift else []),
     ]
     last = [] if style.quiet else [", ".join(counts)]
+    if found.not_asked:
+        last.append(f"not asked: whether each of {found.not_asked:,} matches is ever reached (--reached always)")
     yield _block([*last, *footer(loaded, style)], last=True)
 
 
 def _block(lines: Iterable[str], *, last: bool = False) -> str:
     text = "".join(f"{line.rstrip()}\n" for line in lines)
     return text + "\n" if text and not last else text
+
+
+# ---- requests to one Service ---------------------------------------------------------------------------------------
+
+
+def _requests(found: Routes, style: Style) -> Iterator[str]:
+    """Yield the requests that come to a Service, each with one that the oracle has confirmed."""
+    if not found.ways:
+        yield f"no request comes to Service {found.target} through a Gateway, an Ingress or a route"
+        return
+    yield style.paint(f"requests that come to Service {found.target}:", Role.NAME)
+    for way in found.ways:
+        doubt = "" if way.certain else style.paint(" [unknown whether any does]", Role.DOUBT)
+        copy = " [copies]" if way.mirrored else ""
+        yield from prose(f"  {way.frontend.label}: {way_text(way)}{copy}{doubt}", indent=6, width=style.width)
+        yield from prose(f"      by {rules_text(way.rules)}", indent=9, width=style.width)
+        if way.witness is not None:
+            yield f"      such as {request_text(way.witness)}"
+
+
+def way_text(way: RequestWay) -> str:
+    """Return hosts, paths and the rest of what requests have in common."""
+    hosts = "any host" if way.hosts == ("*",) else ", ".join(way.hosts)
+    parts = [", ".join(way.methods), hosts, ", ".join(way.paths)]
+    parts += [f"[{', '.join(items)}]" for items in (way.headers, way.query) if items]
+    return " ".join(part for part in parts if part)
+
+
+def rules_text(rules: Iterable[Chosen]) -> str:
+    """Return the rules that take requests, each once: `rule 0 of HTTPRoute shop/web`."""
+    return ", ".join(dict.fromkeys(map(rule_text, rules)))
+
+
+def request_text(request: Request) -> str:
+    """Return a request as one line: `GET http://host:80/path`."""
+    query = "&".join(f"{name}={value}" for name, value in request.query)
+    url = f"{request.scheme.value}://{request.host or '(no host)'}:{request.port}"
+    if request.scheme is Scheme.GRPC:
+        url = f"{url}{request.path}"
+    elif request.scheme in (Scheme.HTTP, Scheme.HTTPS):
+        url = f"{request.method} {url}{request.path}{f'?{query}' if query else ''}"
+    return " ".join([url, *(f"'{name}: {value}'" for name, value in request.headers)])
 
 
 # ---- what is wrong -------------------------------------------------------------------------------------------------
@@ -165,8 +217,9 @@ def _listener(heading: str, item: ListenerLine, lines: _Lines) -> Door:
 
 def _rule(host: str, line: RouteLine, rule: RuleLine) -> Iterator[Way]:
     to, bad = _destination(rule)
-    for text in rule.matches or ("everything",):
-        yield Way(host, text, to, line.route.label, bad)
+    for text, found in zip(rule.matches or ("everything",), rule.reach, strict=True):
+        never = found is not None and found.verdict is Ever.NO
+        yield Way(host, text, f"{to} [never reached]" if never else to, line.route.label, bad or never)
 
 
 def _destination(rule: RuleLine) -> tuple[str, bool]:
@@ -231,7 +284,9 @@ def _ingress(line: IngressLine) -> Door:
     for path in line.paths:
         what = f"{path.type} {path.path}".strip() if path.type else "everything else"
         bad = bool(path.backend.share.problem or path.backend.reasons)
-        ways.append(Way(path.host or "any host", what, backends_text([path.backend]), ingress.label, bad))
+        to, never = backends_text([path.backend]), path.reach is not None and path.reach.verdict is Ever.NO
+        to = f"{to} [never reached]" if never else to
+        ways.append(Way(path.host or "any host", what, to, ingress.label, bad or never))
     return Door(heading, tuple(ways), "" if ways else "no path leads anywhere")
 
 
@@ -247,7 +302,10 @@ def _openshift(line: OpenShiftLine) -> Iterator[Way]:
 
 
 def routes_markdown(loaded: Loaded, found: Routes) -> Iterator[str]:
-    """Yield Markdown for a pull request: a table of faults, then one of ways."""
+    """Yield Markdown for a pull request: a table of faults, then one of ways; or of the requests to one Service."""
+    if found.target:
+        yield from _requests_markdown(found)
+        return
     if found.faults:
         yield "| where | object | status | message |\n|---|---|---|---|\n"
         for item in found.faults:
@@ -264,6 +322,13 @@ def routes_markdown(loaded: Loaded, found: Routes) -> Iterator[str]:
     notes = footer(loaded, Style(width=10_000))
     if notes:
         yield "\n" + "".join(f"- {line}\n" for line in notes)
+
+
+def _requests_markdown(found: Routes) -> Iterator[str]:
+    yield "| door | requests | by | such as |\n|---|---|---|---|\n"
+    for item in found.ways:
+        example = request_text(item.witness) if item.witness is not None else "unknown whether any comes"
+        yield _row(item.frontend.label, way_text(item), rules_text(item.rules), example)
 
 
 def _row(*cells: str) -> str:
