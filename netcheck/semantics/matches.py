@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from netcheck.model.gateway import FieldMatch, GRPCMatch, HTTPMatch, MatchType
-from netcheck.model.request import Request
+from netcheck.model.request import Request, Scheme
 
 
 def all_of(results: Iterable[bool | None]) -> bool | None:
@@ -30,11 +30,16 @@ def http_match(match: HTTPMatch, request: Request) -> bool | None:
     return all_of(
         (
             _path(match, request.path),
-            match.method in ("", request.method),
+            match.method in ("", method_of(request)),
             fields_match(match.headers, headers(request)),
             fields_match(match.query, request.query),
         )
     )
+
+
+def method_of(request: Request) -> str:
+    """GW-17, GW-19: a gRPC call is a POST."""
+    return "POST" if request.scheme is Scheme.GRPC else request.method
 
 
 def headers(request: Request) -> tuple[tuple[str, str], ...]:

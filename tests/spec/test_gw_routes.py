@@ -276,6 +276,10 @@ class TestGW19:
         assert end(sent(where, self.call("/s/m"))) == "a"  # type: ignore[arg-type]
         assert end(sent(where, "/s/m")) == 404
 
+    def test_an_http_route_sees_a_call_as_a_post(self) -> None:
+        where = world(gateway(), route("h", rule("a", path("/s/m", EXACT, method="POST")), rule("b")))
+        assert end(sent(where, self.call("/s/m"))) == "a"  # type: ignore[arg-type]
+
     def test_a_regular_expression_is_left_open(self) -> None:
         where = world(gateway(), route("g", rule("a", GRPCMatch(service=".*", type=REGEX)), kind="GRPCRoute"))
         assert why(sent(where, self.call("/s/m"))) == {"GW-17"}  # type: ignore[arg-type]
