@@ -241,12 +241,13 @@ def serves(setting: Setting, route: OpenShiftRoute, request: Request) -> bool:
 
 
 def _serves_scheme(route: OpenShiftRoute, request: Request) -> bool:
-    """ING-15: plain HTTP without TLS or where it is allowed or redirected; TLS where there is any."""
+    """ING-15: plain HTTP without TLS or where it is redirected or allowed, never to who ends TLS itself; TLS where it is."""
     if request.scheme is Scheme.TLS:
         return route.termination == "passthrough"
     if _is_encrypted(request):
         return bool(route.termination)
-    return not route.termination or route.insecure in ("Allow", "Redirect")
+    allowed = route.insecure == "Allow" and route.termination != "passthrough"
+    return not route.termination or allowed or route.insecure == "Redirect"
 
 
 def host_fits(setting: Setting, route: OpenShiftRoute, host: str) -> bool:
@@ -287,7 +288,7 @@ def _best(setting: Setting, routes: Sequence[OpenShiftRoute], request: Request) 
 
     def rank(route: OpenShiftRoute) -> tuple[bool, bool, int]:
         by_name = route.termination == "passthrough" and _is_encrypted(request)
-        return (by_name, not route.subdomain or route.host == request.host, len(route.path.removesuffix("/")))
+        return (by_name, not route.subdomain, len(route.path.removesuffix("/")))
 
     best = max(rank(route) for route in routes)
     return setting.oldest([route for route in routes if rank(route) == best], lambda item: item, "ING-16")

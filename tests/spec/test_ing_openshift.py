@@ -40,6 +40,7 @@ class TestING15:
             ("reencrypt", "None", 503, "a", "refused"),
             ("passthrough", "None", 503, "a", "a"),
             ("passthrough", "Redirect", 302, "a", "a"),
+            ("passthrough", "Allow", 503, "a", "a"),
         ],
     )
     def test_termination(self, termination: str, insecure: str, plain: object, https: object, tls: object) -> None:
