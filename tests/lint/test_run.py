@@ -66,10 +66,11 @@ EVERY_SERVICE = """---
 {apiVersion: apiregistration.k8s.io/v1, kind: APIService, metadata: {name: v1.a}, spec: {group: a, version: v1,
   groupPriorityMinimum: 1, versionPriority: 1, service: {name: a, namespace: elsewhere}}}
 ---
-{apiVersion: v1, kind: Pod, metadata: {name: q, annotations: {prometheus.io/scrape: "true"}}, spec: {containers: [{name: a,
-  image: a}]}}
+{apiVersion: v1, kind: Pod, metadata: {name: q, annotations: {prometheus.io/scrape: "true"}},
+  spec: {containers: [{name: a, image: a}]}}
 ---
-{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {hostNetwork: true, containers: [{name: a, image: a}]}}
+{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: kube-system, labels: {k8s-app: node-local-dns}},
+  spec: {hostNetwork: true, containers: [{name: a, image: a}]}}
 """
 ABOUT_SERVICES = {
     *("NC126", "NC127", "NC128", "NC129"),

@@ -108,7 +108,7 @@ _PROTOCOLS = (Protocol.UDP, Protocol.TCP)
 def check(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield one finding for each policy that lets its pods ask the DNS pods only."""
     dns = Dns(snapshot)
-    if not dns.has_node_local or snapshot.cluster.profile.own_node_egress is Switch.YES:
+    if snapshot.cluster.profile.own_node_egress is Switch.YES or not dns.has_node_local:
         return
     blocked: dict[int, tuple[NetworkPolicy, list[Subjects]]] = {}
     for subjects in snapshot.subjects(Direction.EGRESS):
@@ -156,9 +156,9 @@ def _witness(snapshot: Snapshot, positions: list[int]) -> FlowText | None:
     return snapshot.witness(flow, Verdict.DENIED, "a DNS query")
 
 
-def has_host_pods(snapshot: Snapshot) -> bool:
-    """Return whether NodeLocal DNSCache may have been read."""
-    return any(pod.host_network for pod in snapshot.cluster.pods)
+def has_cache(snapshot: Snapshot) -> bool:
+    """Return whether NodeLocal DNSCache was read."""
+    return Dns(snapshot).has_node_local
 
 
 RULE = Rule(
@@ -170,7 +170,7 @@ RULE = Rule(
     page=__doc__ or "",
     since="0.1.0",
     check=check,
-    looks_at=has_host_pods,
+    looks_at=has_cache,
     bad=(BAD,),
     good=(GOOD,),
 )
