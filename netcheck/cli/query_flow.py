@@ -32,8 +32,8 @@ FORMATS = ("table", "json")
     metavar="END",
     required=True,
     says="none, must be given",
-    text="Who connects: `ns/name`, `ns/kind/name`, pod:ns/name, an address or CIDR, internet, node:NAME, own-node, labels "
-    "such as `ns=prod,app in (a,b)`, or `any-pod`.",
+    text="Who connects: `ns/name`, `ns/kind/name`, pod:ns/name, ingress:ns/name, gateway:ns/name, an address or CIDR, internet, "
+    "node:NAME, own-node, labels such as `ns=prod,app in (a,b)`, or `any-pod`.",
 )
 @option(
     "--to",
