@@ -13,7 +13,7 @@ from netcheck.logic.ages import order_key
 from netcheck.logic.backends import Backends
 from netcheck.logic.conditions import FALSE, TRUE, condition, pending
 from netcheck.logic.hostnames import ANY, intersection, suffixes
-from netcheck.logic.listeners import JudgedGateway, JudgedListener, JudgedSet, judge_gateways, orphan_sets
+from netcheck.logic.listeners import BY_NAME, JudgedGateway, JudgedListener, JudgedSet, judge_gateways, orphan_sets
 from netcheck.logic.route_conditions import incompatible, resolved_refs
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Reason
@@ -220,7 +220,8 @@ class _Compiler:
         admitted = self._admits(item, route.namespace)
         if admitted is False:
             return _Try(item, "NotAllowedByListeners")
-        hostnames = intersection(item.listener.hostname, route.hostnames) if route.kind in _NAMED else (ANY,)
+        host = item.listener.hostname if item.listener.protocol in BY_NAME else ANY
+        hostnames = intersection(host, route.hostnames if route.kind in _NAMED else ())
         if not hostnames:
             return _Try(item, "NoMatchingListenerHostname")
         reasons: list[Reason] = []

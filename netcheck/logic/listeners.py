@@ -22,7 +22,8 @@ from netcheck.model.request import Condition
 
 _HTTP = ("HTTPRoute", "GRPCRoute")
 _KINDS = (*_HTTP, "TLSRoute", "TCPRoute", "UDPRoute")
-_BY_NAME = ("HTTP", "HTTPS", "TLS")
+BY_NAME = ("HTTP", "HTTPS", "TLS")
+"""The protocols whose listeners are told apart by hostname; others ignore it."""
 _BY_PORT = ("TCP", "UDP")
 
 
@@ -226,7 +227,7 @@ def _listener(
 def _accepted(listener: Listener, clash: _Clash | None, frontend: Reference) -> Condition:
     if "/" in listener.protocol:
         return pending("Accepted", f"whether the implementation has the protocol `{listener.protocol}` is not known")
-    if listener.protocol not in (*_BY_NAME, *_BY_PORT):
+    if listener.protocol not in (*BY_NAME, *_BY_PORT):
         return condition("Accepted", FALSE, "UnsupportedProtocol", f"`{listener.protocol}` is no protocol of the API")
     if clash is not None and clash.certain:
         return condition("Accepted", FALSE, clash.reason, f"port {listener.port}: {_CLASHES[clash.reason]}")
@@ -357,8 +358,8 @@ def _port_clashes(entries: Sequence[_Entry], positions: Sequence[int]) -> Iterat
     for position in positions:
         groups.setdefault(_distinction(entries[position].listener), []).append(position)
     for (protocol, _), group in groups.items():
-        yield from _lost(entries, group, "HostnameConflict" if protocol in _BY_NAME else "ProtocolConflict")
-    streams = [item for item in positions if entries[item].listener.protocol in (*_BY_NAME, "TCP")]
+        yield from _lost(entries, group, "HostnameConflict" if protocol in BY_NAME else "ProtocolConflict")
+    streams = [item for item in positions if entries[item].listener.protocol in (*BY_NAME, "TCP")]
     if len({_is_tcp(entries[item]) for item in streams}) > 1:
         same = [item for item in streams if entries[item].listener_set is entries[streams[0]].listener_set]
         if len({_is_tcp(entries[item]) for item in same}) > 1:
@@ -373,7 +374,7 @@ def _is_tcp(entry: _Entry) -> bool:
 
 
 def _distinction(listener: Listener) -> tuple[str, str]:
-    return (listener.protocol, listener.hostname if listener.protocol in _BY_NAME else "")
+    return (listener.protocol, listener.hostname if listener.protocol in BY_NAME else "")
 
 
 def _lost(entries: Sequence[_Entry], group: Sequence[int], reason: str) -> Iterator[tuple[int, _Clash]]:

@@ -212,7 +212,8 @@ def _listener(heading: str, item: ListenerLine, lines: _Lines) -> Door:
         elif line is None:
             ways += [Way(host, "", "out of scope", route.label) for host in hosts]
     note = "takes no traffic" if not item.accepted else "no route is attached" if not item.bindings else ""
-    return Door(heading, tuple(sorted(ways, key=lambda way: way.host == "any host")), note)
+    ways.sort(key=lambda way: (way.host == "any host", way.host.startswith("*"), way.host))
+    return Door(heading, tuple(ways), note)
 
 
 def _rule(host: str, line: RouteLine, rule: RuleLine) -> Iterator[Way]:
