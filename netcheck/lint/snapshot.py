@@ -16,8 +16,10 @@ from netcheck.engines.tables import DirectionTables, Table
 from netcheck.lint.podindex import PodIndex
 from netcheck.lint.wording import owner
 from netcheck.logic.atoms import indexes
+from netcheck.logic.attachment import Attachments, attachments
 from netcheck.logic.classes import mask_of
 from netcheck.logic.ir import Kind
+from netcheck.logic.routing import Router
 from netcheck.model.cluster import Cluster, Loaded
 from netcheck.model.flow import AddressEnd, End, Flow, NodeEnd, PodEnd, Tier, Verdict
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, EndpointSlice, Pod, Service, ServiceType, WorkloadId
@@ -154,6 +156,18 @@ class Snapshot:
             return self.index.matching(namespace, pods)
         names = self.namespaces_matching(peer.namespace_selector)
         return tuple(i for i in self.index.matching(None, pods) if self.cluster.pods[i].namespace in names)
+
+    # ---- routes --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def attached(self) -> Attachments:
+        """What is attached to the Gateways and Services of a mesh."""
+        return attachments(self.cluster)
+
+    @cached_property
+    def router(self) -> Router:
+        """The router of the cluster."""
+        return Router(self.cluster, self.attached)
 
     # ---- the engine ----------------------------------------------------------------------------------------------
 
