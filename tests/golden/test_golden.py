@@ -15,6 +15,7 @@ from netcheck.cli.main import main
 ROOT = Path(__file__).resolve().parents[2]
 EXPECTED = Path(__file__).parent / "expected"
 SHOP = "testdata/quickstart"
+DOORS = "testdata/scenarios/doors-to-a-shop/cluster.yaml"
 CASES = {
     "list.txt": ["list", SHOP],
     "list-by-source.txt": ["list", SHOP, "--direction", "egress"],
@@ -36,6 +37,9 @@ CASES = {
     "routes.txt": ["routes", "testdata/routes", "--allow-incomplete"],
     "routes.json": ["routes", "testdata/routes", "--allow-incomplete", "-o", "json"],
     "routes.md": ["routes", "testdata/routes", "--allow-incomplete", "-o", "md"],
+    "exposure.txt": ["exposure", SHOP],
+    "exposure-verbose.txt": ["exposure", DOORS, "-v"],
+    "exposure.json": ["exposure", DOORS, "-o", "json"],
     "lint.txt": ["lint", SHOP],
     "lint.json": ["lint", SHOP, "-o", "json"],
 }
