@@ -74,13 +74,16 @@ def serving(setting: Setting, gateway: Gateway) -> list[Spot]:
 
 
 def accepted(setting: Setting, gateway: Gateway) -> list[Spot]:
-    """GW-5, GW-10: inside one object no indistinct listener is accepted; across objects the first one is."""
+    """GW-5, GW-10: across objects the first one has the place; inside one object no indistinct listener is accepted."""
+    taken: list[Spot] = []
     kept: list[Spot] = []
     for listener_set in (None, *joined(setting, gateway)):
         listeners = (listener_set or gateway).listeners
         spots = [Spot(gateway=gateway, listener_set=listener_set, listener=item) for item in listeners]
         known = [spot for spot in spots if protocol_is_supported(spot.listener)]
-        kept += [spot for spot in known if not _conflicts(spot, [*kept, *known])]
+        free = [spot for spot in known if not _conflicts(spot, taken)]
+        kept += [spot for spot in free if not _conflicts(spot, known)]
+        taken += free
     return kept
 
 

@@ -58,8 +58,8 @@ def _class_of(setting: Setting, ingress: Ingress) -> str:
     found = effective_class(setting.cluster, ingress)
     if found is not None:
         return found
-    message = "several IngressClasses are the default; which one was created last is not known"
-    return setting.one_of(("default class",), "ING-3", message, _default_classes(setting.cluster))
+    message = f"several IngressClasses are the default; which one was written into {ingress.label} is not known"
+    return setting.one_of(("class", ingress.label), "ING-3", message, _default_classes(setting.cluster))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,7 @@ __all__ = ["route_at_gateway", "route_in_mesh"]
 TAKES = {
     Scheme.HTTP: ("HTTP", "TCP"),
     Scheme.HTTPS: ("HTTPS", "TLS", "TCP"),
-    Scheme.TLS: ("TLS", "TCP"),
+    Scheme.TLS: ("HTTPS", "TLS", "TCP"),
     Scheme.TCP: ("TCP",),
     Scheme.UDP: ("UDP",),
 }
@@ -125,6 +125,8 @@ def _at_tls_listeners(setting: Setting, spots: Sequence[Spot], request: Request)
         spot = setting.one_of(("listener", *(item.label for item in found)), "GW-4", message, found)
     if spot.listener.protocol == "TLS":
         return _at_tls_listener(setting, spot, request, name)
+    if request.scheme is Scheme.TLS:
+        return _refused(f"{spot.label} takes HTTP over TLS, and what the client speaks is not HTTP")
     return _at_https_listener(setting, spot, spots, request)
 
 

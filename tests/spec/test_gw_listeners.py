@@ -253,6 +253,20 @@ class TestGW10:
         where = world(host, listener_set("ls", listener("l")), route(parents=[self.TO_SET]), route("o", rule("b")))
         assert end(sent(where)) == "b"
 
+    def test_listeners_that_conflict_in_the_gateway_leave_their_place_to_nobody(self) -> None:
+        host = gateway(listener("g"), listener("t", protocol="TCP"), listener_sets=AllowedNamespaces(source=From.ALL))
+        where = world(host, listener_set("ls", listener("l")), route(parents=[self.TO_SET]))
+        assert end(sent(where)) == "refused"
+
+    def test_a_listener_that_lost_its_place_takes_none_from_others(self) -> None:
+        host = gateway(listener("g"), listener_sets=AllowedNamespaces(source=From.ALL))
+        sets = (
+            listener_set("l1", listener("t", protocol="TCP"), created="1"),
+            listener_set("l2", listener("s", 80, "HTTPS"), created="2"),
+        )
+        where = world(host, *sets, route(parents=[parent("l2", kind="ListenerSet")]))
+        assert end(sent(where, get("a.com:80/", scheme=HTTPS))) == "a"
+
     @pytest.mark.parametrize(("first", "second", "expected"), [("1", "2", "a"), ("2", "1", "b"), ("1", "1", "a")])
     def test_older_sets_come_first_then_names(self, first: str, second: str, expected: str) -> None:
         host = gateway(listener("g", 81), listener_sets=AllowedNamespaces(source=From.ALL))
@@ -409,6 +423,20 @@ class TestGW36:
     )
     def test_misdirected_requests(self, sni: str, host: str, expected: object) -> None:
         assert end(sent(self.WHERE, get(f"{host}/", scheme=HTTPS, sni=sni))) == expected
+
+    def test_tls_that_is_not_http_ends_nowhere_at_an_https_listener(self) -> None:
+        both = gateway(listener("s", 443, "HTTPS", "a.com"), listener("t", 443, "TLS", "*.com", tls_mode="Passthrough"))
+        where = world(both, plain("p", "TLSRoute", hosts=["*.com"]))
+        assert [end(sent(where, get(f"{host}/", scheme=Scheme.TLS))) for host in ("a.com", "b.com")] == ["refused", "a"]
+
+    def test_a_tls_listener_serves_no_host_of_another_sni(self) -> None:
+        both = gateway(listener("s", 443, "HTTPS", "a.com"), listener("t", 443, "TLS", "*.com", tls_mode="Passthrough"))
+        assert end(sent(world(both, route()), get("b.com/", scheme=HTTPS, sni="a.com"))) == 404
+
+    def test_two_protocols_for_one_name_leave_it_open(self) -> None:
+        both = gateway(listener("s", 443, "HTTPS"), listener("t", 443, "TLS"))
+        where = world(both, route(), plain("p", "TLSRoute", "b", hosts=["a.com"]))
+        assert why(sent(where, get("a.com/", scheme=HTTPS))) == {"GW-4"}
 
     def test_404_where_no_other_listener_serves_the_host(self) -> None:
         where = world(gateway(listener("x", 443, "HTTPS", "a.com")), route())
