@@ -213,8 +213,14 @@ class _Services:
         """Yield the ports of pods that a ServiceMonitor names."""
         for namespace in [None] if monitor.namespaces is None else sorted(monitor.namespaces):
             for position in self._index.matching(namespace, monitor.selector):
-                for name, ends in self._ports(position):
-                    yield from ends if name in monitor.ports else self._by_pod(ends, monitor)
+                yield from self._of_one(position, monitor)
+
+    def _of_one(self, position: int, monitor: Monitor) -> Iterator[Behind]:
+        """Yield the ends of one Service: a word that names one of its ports is no name of a pod's port."""
+        ports = self._ports(position)
+        others = tuple(port for port in monitor.ports if port not in {name for name, _ in ports})
+        for name, ends in ports:
+            yield from ends if name in monitor.ports else self._by_pod(ends, others)
 
     def _ports(self, position: int) -> tuple[tuple[str, tuple[Behind, ...]], ...]:
         found = self._behind.get(position)
@@ -224,8 +230,8 @@ class _Services:
             self._behind[position] = found
         return found
 
-    def _by_pod(self, ends: Iterable[Behind], monitor: Monitor) -> Iterator[Behind]:
-        return (end for end in ends if _has(self._snapshot.cluster.pods[end.pod], end, monitor.ports))
+    def _by_pod(self, ends: Iterable[Behind], ports: tuple[int | str, ...]) -> Iterator[Behind]:
+        return (end for end in ends if _has(self._snapshot.cluster.pods[end.pod], end, ports))
 
 
 def _has(pod: Pod, end: Behind, ports: tuple[int | str, ...]) -> bool:
