@@ -15,6 +15,7 @@ from netcheck.cli.screen import Progress
 from netcheck.cli.suggest import did_you_mean
 from netcheck.errors import Severity, UsageError
 from netcheck.load.loader import LoadOptions, load
+from netcheck.load.rendering import Rendering
 from netcheck.model.cluster import Assumption, Loaded
 from netcheck.model.profile import PROFILES, SWITCH_FIELDS, Addressing, Profile, Switch
 
@@ -66,6 +67,9 @@ def load_inputs(inputs: Inputs, config: Config) -> Loaded:
         whole=config.whole,
         namespace_labels=config.namespace_labels,
         workload_kinds=config.workload_kinds,
+        rendering=Rendering(
+            helm=inputs.helm or bool(inputs.helm_values), kustomize=inputs.kustomize, values=inputs.helm_values
+        ),
         stdin=sys.stdin.buffer,
         progress=progress.callback(),
     )
@@ -84,10 +88,6 @@ def _refuse_what_is_missing(inputs: Inputs) -> None:
             "live clusters are not supported yet, so --kubeconfig and --context have no use\n"
             "  hint: `kubectl get all,netpol,ns,nodes -A -o json | netcheck ... -`"
         )
-    if inputs.helm:
-        raise UsageError("--helm is not supported yet\n  hint: `helm template CHART | netcheck ... -`")
-    if inputs.kustomize:
-        raise UsageError("--kustomize is not supported yet\n  hint: `kubectl kustomize DIR | netcheck ... -`")
 
 
 def _profile(name: str, given: Mapping[str, str]) -> Profile:

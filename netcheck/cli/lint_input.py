@@ -19,6 +19,7 @@ from netcheck.cli.styles import style_of
 from netcheck.errors import InputError, UsageError
 from netcheck.lint import baseline
 from netcheck.lint.finding import SEVERITIES, Finding, LintResult, LintSettings
+from netcheck.lint.joined import joined_inputs, joined_results
 from netcheck.lint.run import lint as check
 from netcheck.model.cluster import Loaded
 from netcheck.report.finding_table import finding_table
@@ -94,8 +95,8 @@ def lint(
         write_baseline=write_baseline,
         changed_since=changed_since,
     )
-    loaded = load_inputs(inputs, config)
-    result = _compared(check(loaded, run.settings), run)
+    loaded, result = _checked(run)
+    result = _compared(result, run)
     if to_stdout(outputs) not in ("json", "sarif", "github"):
         screen.show_problems(loaded.problems, verbose=inputs.verbose, quiet=inputs.quiet)
     write(outputs, {item.format: _pieces(item, run, loaded, result) for item in outputs})
@@ -104,6 +105,18 @@ def lint(
         incomplete=is_lossy(loaded),
         allow_incomplete=inputs.allow_incomplete,
     )
+
+
+def _checked(run: _Run) -> tuple[Loaded, LintResult]:
+    """Return what was loaded and found. Sources that are rendered are a cluster each: overlays of one base are variants."""
+    sources = run.inputs.sources
+    rendered = run.inputs.kustomize or run.inputs.helm or run.inputs.helm_values
+    if not rendered or len(sources) < 2:
+        loaded = load_inputs(run.inputs, run.config)
+        return loaded, check(loaded, run.settings)
+    each = [load_inputs(replace(run.inputs, sources=(source,)), run.config) for source in sources]
+    results = [check(loaded, run.settings) for loaded in each]
+    return joined_inputs(each), joined_results(results)
 
 
 def _compared(result: LintResult, run: _Run) -> LintResult:

@@ -27,6 +27,7 @@ class Inputs:
     exclude_namespace: tuple[str, ...]
     kustomize: bool
     helm: bool
+    helm_values: tuple[str, ...]
     cni: str | None
     assume: tuple[str, ...]
     pod_cidr: tuple[str, ...]
@@ -78,8 +79,9 @@ def _shared(formats: Sequence[str]) -> list[Decorator]:
         ),
         _many("--only-namespace", metavar="NS", says="all", text="Report only what has an end in it."),
         _many("--exclude-namespace", metavar="NS", text="Leave its workloads out of the report."),
-        flag("--kustomize", text="Render kustomizations first (not supported yet)."),
-        flag("--helm", text="Render charts first (not supported yet)."),
+        flag("--kustomize", text="Render kustomizations with `kustomize` or `kubectl`, and read what they print."),
+        flag("--helm", text="Render charts with `helm template`, and read what it prints."),
+        _many("--helm-values", metavar="FILE", text="A values file for --helm, which it implies."),
         option(
             "--cni",
             metavar="PROFILE",

@@ -7,17 +7,20 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from netcheck.load.rendering import RENDERED
+
 
 def relative_to_repository(start: Path) -> Callable[[str], str]:
     """Return the function from a file as it was named to its path from the repository's root, with `/`.
 
-    The repository is the one around `start`; without one, paths count from `start`. Files outside it keep the name they
-    were given, and those of `git:REV:PATH` sources are PATH.
+        The repository is the one around `start`; without one, paths count from `start`. Files outside it keep the name they
+    were given, those of `git:REV:PATH` sources are PATH, and rendered texts are what they were rendered from.
     """
     root = next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
 
     @functools.cache
     def relative(file: str) -> str:
+        file = file.removesuffix(RENDERED)
         if file.startswith("git:"):
             return file.removeprefix("git:").partition(":")[2] or file
         absolute = Path(os.path.normpath(start / file))

@@ -25,7 +25,8 @@ def comments(data: bytes, file: str) -> Iterator[IgnoreNote]:
             alone = not line[: found.start()].strip()
             about = _next_content(lines, number) if alone else number
             place = Place(file, number, line.index("#", found.start()) + 1)
-            yield IgnoreNote(text=found["text"].strip(), place=place, line=about)
+            text = re.split(r"\s#\s", found["text"])[0]  # what a further comment says is not the reason
+            yield IgnoreNote(text=text.strip(), place=place, line=about)
 
 
 def _next_content(lines: list[str], after: int) -> int:

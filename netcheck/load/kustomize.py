@@ -1,10 +1,11 @@
 """Kustomizations are not cluster objects; the patches that they name are parts of objects, and not read as objects.
 
-netcheck does not build: a warning says what to do (SEMANTICS LIVE-14).
+Without `--kustomize` nothing is built: a warning says what to do (SEMANTICS LIVE-14).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from netcheck.load.check_common import listing, mapping, text
@@ -21,6 +22,29 @@ def patch_files(data: bytes) -> tuple[str, ...]:
     except (DocumentError, ValueError):
         return ()
     return tuple(path for value in values for path in _paths(value))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The folders (or files) that a kustomization uses, relative to its own, and whether it is a component itself."""
+
+    folders: tuple[str, ...] = ()
+    component: bool = False
+
+
+def parts(data: bytes) -> Parts:
+    """Return what a kustomization is made of; nothing if it cannot be read."""
+    try:
+        values = [mapping(document.value) for document in documents(decode(data))]
+    except (DocumentError, ValueError):
+        return Parts()
+    used = (
+        item for value in values for key in ("resources", "bases", "components") for item in listing(value.get(key))
+    )
+    return Parts(
+        folders=tuple(text(item) for item in used if text(item) and "://" not in text(item)),
+        component=any(value.get("kind") == "Component" for value in values),
+    )
 
 
 def _paths(value: dict[str, Any]) -> list[str]:

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 from netcheck.errors import InputError, Place, Problem, Severity
 from netcheck.load import assemble, kustomize
 from netcheck.load.admit import Admitted, Identity, admit
+from netcheck.load.check_common import mapping
 from netcheck.load.documents import Broken, Note, Outcome, RawObject, Skipped, read
 from netcheck.load.fast_json import FastPod, is_large_json, read_large_json
+from netcheck.load.ignores import ANNOTATION, comments, of_annotations
 from netcheck.load.lost import Sketch, sketch
-from netcheck.load.sources import SourceFile, describe_search, files_of
+from netcheck.load.rendering import Rendering
+from netcheck.load.sources import Reading, SourceFile, describe_search, files_of
 from netcheck.model.cluster import Loaded
+from netcheck.model.ignores import IgnoreNote
 from netcheck.model.profile import Addressing, Profile
 from netcheck.model.routes import Controller
 
@@ -42,6 +46,7 @@ class LoadOptions:
         whole: whether the input is all there is.
         namespace_labels: labels of namespaces that no file defines.
         workload_kinds: custom kinds that make pods.
+        rendering: which charts and kustomizations are rendered.
         stdin: what `-` reads.
         progress: called with the name of each file before it is read.
     """
@@ -54,6 +59,7 @@ class LoadOptions:
     whole: bool = False
     namespace_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     workload_kinds: tuple[WorkloadKind, ...] = ()
+    rendering: Rendering = Rendering()
     stdin: BinaryIO | None = None
     progress: Callable[[str], None] | None = None
 
@@ -68,6 +74,8 @@ class _Loading:
         self.lost: list[tuple[Sketch, Problem]] = []
         self.skipped = 0
         self.anything_lost = False
+        self.ignores: list[IgnoreNote] = []
+        self._annotated: dict[Identity, tuple[IgnoreNote, ...]] = {}
         self.files = 0
         self._templates = {(kind.api_group, kind.kind): kind.template_path for kind in options.workload_kinds}
         self._charts: dict[str, int] = {}
@@ -90,7 +98,8 @@ class _Loading:
             message = f"cannot be read: {(error.strerror or 'unknown reason').lower()}"
             self._problem(Problem(severity=Severity.ERROR, message=message, place=Place(file.name)))
             return
-        large = is_large_json(data)
+        self.ignores.extend(comments(data, file.name))
+        large = is_large_json(data) and ANNOTATION.encode() not in data
         outcomes = read_large_json(data, file.name, self.options.namespace) if large else read(data, file.name)
         if file.name.replace("\\", "/").rpartition("/")[2] in kustomize.FILES:
             self._kustomization(file, data)
@@ -131,6 +140,9 @@ class _Loading:
                 self._generated += 1
                 identity = (*identity[:3], f"{identity[3]}\0{self._generated}")
             self._add(identity, item, found)
+            annotations = mapping(mapping(item.value.get("metadata")).get("annotations"))
+            if ANNOTATION in annotations or identity in self._annotated:
+                self._annotated[identity] = tuple(of_annotations(annotations, item.label, item.place))
 
     def _add(self, identity: Identity, item: Admitted | FastPod, found: dict[Identity, Admitted | FastPod]) -> None:
         before = found.get(identity)
@@ -196,7 +208,7 @@ class _Loading:
             )
         if not self.items:
             raise InputError(self._nothing(sources), tuple(sorted(self.problems, key=lambda item: item.sort_key)))
-        return assemble.assemble(
+        loaded = assemble.assemble(
             assemble.Parts(
                 items=list(self.items.values()),
                 problems=self.problems,
@@ -211,6 +223,8 @@ class _Loading:
                 whole=self.options.whole,
             )
         )
+        notes = [*self.ignores, *(note for noted in self._annotated.values() for note in noted)]
+        return replace(loaded, ignores=tuple(sorted(notes, key=lambda note: (note.place, note.object, note.text))))
 
     def _nothing(self, sources: Sequence[str]) -> str:
         looked = describe_search(sources)
@@ -231,7 +245,8 @@ def load(sources: Sequence[str], options: LoadOptions | None = None) -> Loaded:
     options = options or LoadOptions()
     if not sources:
         raise InputError("no source: name a file, a directory, `-`, or `git:REV[:PATH]`")
-    return _collected((files_of(source, options.stdin) for source in sources), options, sources)
+    reading = Reading(stdin=options.stdin, rendering=options.rendering, namespace=options.namespace)
+    return _collected((files_of(source, reading) for source in sources), options, sources)
 
 
 def load_text(text: str, name: str = "input.yaml", options: LoadOptions | None = None) -> Loaded:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from netcheck.errors import InputError, UsageError
+from netcheck.load.rendering import Rendered, Rendering
 
+KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 SUFFIXES = (".yaml", ".yml", ".json")
 _NOT_YET = "live clusters and snapshots are not supported yet"
 
@@ -26,17 +28,26 @@ class SourceFile:
     chart: str = ""
 
 
-def files_of(source: str, stdin: BinaryIO | None) -> Iterator[SourceFile]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How sources are read: what `-` means, what is rendered, and for which namespace."""
+
+    stdin: BinaryIO | None = None
+    rendering: Rendering = Rendering()
+    namespace: str = "default"
+
+
+def files_of(source: str, reading: Reading) -> Iterator[SourceFile]:
     """Yield the files of one source.
 
     Raises:
         UsageError: the source is of a kind that is not supported.
-        InputError: the source does not exist.
+        InputError: the source does not exist, or cannot be rendered.
     """
     if source == "-":
-        if stdin is None:
+        if reading.stdin is None:
             raise UsageError("`-` reads stdin, which is not available here")
-        yield SourceFile("<stdin>", stdin.read)
+        yield SourceFile("<stdin>", reading.stdin.read)
     elif source == "cluster:" or source.startswith("cluster:") or source.endswith(".json.gz"):
         raise UsageError(f"`{source}`: {_NOT_YET}")
     elif source.startswith("git:"):
@@ -44,13 +55,13 @@ def files_of(source: str, stdin: BinaryIO | None) -> Iterator[SourceFile]:
 
         yield from files_of_revision(source)
     else:
-        yield from _files_of_path(source)
+        yield from _files_of_path(source, reading)
 
 
-def _files_of_path(source: str) -> Iterator[SourceFile]:
+def _files_of_path(source: str, reading: Reading) -> Iterator[SourceFile]:
     path = Path(source)
     if path.is_dir():
-        yield from _Walk(source).files()
+        yield from _Walk(source, reading).files()
     elif path.exists():
         yield SourceFile(source, path.read_bytes)
     else:
@@ -65,8 +76,10 @@ def is_hidden(name: str) -> bool:
 class _Walk:
     """One walk through a directory."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, reading: Reading) -> None:
         self._source = source
+        self._reading = reading
+        self._parts: frozenset[str] | None = None
         self._seen: set[str] = set()
         self._patches: set[str] = set()
         self._ignores = _Ignores(source)
@@ -87,6 +100,10 @@ class _Walk:
         names = {entry.name for entry in entries}
         if ".gitignore" in names:
             self._ignores.add(folder)
+        rendered = self._rendered(folder, names)
+        if rendered is not None:
+            yield from rendered
+            return
         self._leave_out_patches(folder, names)
         for entry in entries:
             if is_hidden(entry.name):
@@ -98,6 +115,23 @@ class _Walk:
                     yield from self._enter(path, inner)
             elif entry.name.endswith(SUFFIXES) and _is_file(entry) and not self._left_out(path):
                 yield SourceFile(path, Path(path).read_bytes, chart)
+
+    def _rendered(self, folder: str, names: set[str]) -> Iterator[SourceFile] | None:
+        """Return what a chart or kustomization renders to, in place of its files; None: the files are read as they are."""
+        rendering = self._reading.rendering
+        if rendering.helm and "Chart.yaml" in names:
+            from netcheck.load.render import chart  # noqa: PLC0415 - starts a process
+
+            return map(_of_text, chart(folder, rendering, self._reading.namespace))
+        if rendering.kustomize and names & KUSTOMIZATIONS:
+            from netcheck.load.render import kustomization, parts_of_others  # noqa: PLC0415 - starts a process
+
+            if self._parts is None:
+                self._parts = parts_of_others(self._source)
+            if os.path.realpath(folder) in self._parts:
+                return iter(())
+            return map(_of_text, [kustomization(folder)])
+        return None
 
     def _left_out(self, path: str) -> bool:
         return os.path.normpath(path) in self._patches or self._ignores.ignored(path, folder=False)
@@ -114,6 +148,10 @@ class _Walk:
                     continue
                 found = (os.path.join(folder, path) for path in kustomize.patch_files(data))  # noqa: PTH118
                 self._patches.update(os.path.normpath(path) for path in found)
+
+
+def _of_text(rendered: Rendered) -> SourceFile:
+    return SourceFile(rendered.name, rendered.text.encode)
 
 
 def _is_dir(entry: os.DirEntry[str]) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from netcheck.errors import Place
 from netcheck.lint.finding import Finding
+from netcheck.load.rendering import is_rendered
 
 Relative = Callable[[str], str]
 """File as it was named -> path relative to the repository's root, with `/`."""
@@ -35,6 +36,8 @@ def located(findings: Iterable[Finding], relative: Relative) -> tuple[Located, .
     found = []
     for finding in sorted(findings, key=lambda item: item.sort_key):
         place = finding.place or Place("")
+        if is_rendered(place.file):  # its lines are not those of the file that it was rendered from
+            place = Place(place.file)
         path = relative(place.file) if place.file else ""
         key = (finding.rule, path, finding.object)
         digest = hashlib.sha256("\0".join((*key, str(seen[key]))).encode()).hexdigest()[:32]

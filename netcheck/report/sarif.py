@@ -14,6 +14,7 @@ from netcheck.errors import Place, Problem, Severity
 from netcheck.lint.docs import page
 from netcheck.lint.finding import LintResult, Related
 from netcheck.lint.rule import Rule
+from netcheck.load.rendering import is_rendered
 from netcheck.model.cluster import Loaded
 from netcheck.report.json_v1 import flow_item
 from netcheck.report.located import Located, Relative, located, sentence
@@ -121,8 +122,9 @@ def _location(place: Place, relative: Relative, about: str = "") -> Item:
     item: Item = {}
     if place.file:
         physical: Item = {"artifactLocation": {"uri": _uri(relative(place.file)), "uriBaseId": _ROOT}}
-        region = {"startLine": max(1, place.line)}
-        if place.line and place.column:
+        known = place.line and not is_rendered(place.file)
+        region = {"startLine": place.line if known else 1}
+        if known and place.column:
             region["startColumn"] = place.column
         item["physicalLocation"] = {**physical, "region": region}
     if about:

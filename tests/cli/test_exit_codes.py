@@ -48,8 +48,6 @@ USAGE = {
     "no file": (["list", "-o", "json="], "names no file"),
     "kubeconfig": (["list", "--kubeconfig", "x"], "not supported yet"),
     "context": (["list", "--context", "x"], "not supported yet"),
-    "helm": (["list", "--helm"], "helm template"),
-    "kustomize": (["list", "--kustomize"], "kubectl kustomize"),
     "unknown namespace": (["list", "--only-namespace", "shpo"], "did you mean `shop`?"),
     "unknown focus": (["list", "--focus", "shop/wbe"], "did you mean `shop/web`?"),
     "unknown end": (["query", "--from", "shop/nobody", "--to", "shop/web"], "names no loaded workload"),

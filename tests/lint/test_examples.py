@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from netcheck.load.loader import LoadOptions, load_text
 from netcheck.model.profile import PROFILES
 
 MARK = re.compile(r"#\s*finds:\s*((?:NC\d{3}[\s,]*)+)")
+TODAY = re.compile(r"# today: (\S+)")
 CNI = re.compile(r"# cni: (\S+)")
 CASES = sorted((Path(__file__).resolve().parents[2] / "testdata" / "lint").rglob("*.yaml"))
 
@@ -21,7 +23,8 @@ CASES = sorted((Path(__file__).resolve().parents[2] / "testdata" / "lint").rglob
 def findings(text):
     profile = PROFILES[match[1] if (match := CNI.search(text)) else "generic"]
     loaded = load_text(text, options=LoadOptions(whole="# whole: true" in text, profile=profile))
-    return lint(loaded, LintSettings(pedantic="# pedantic: true" in text)).findings
+    today = dt.date.fromisoformat(day[1]) if (day := TODAY.search(text)) else None
+    return lint(loaded, LintSettings(pedantic="# pedantic: true" in text, today=today)).findings
 
 
 def marked(text):
