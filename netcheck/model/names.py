@@ -27,7 +27,11 @@ class AnswerKind(Enum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class SRV:
-    """One SRV answer (DNS-2): a port of a target, which is a full name without the last dot."""
+    """One SRV answer (DNS-2): a port of a target, which is a full name without the last dot.
+
+    The target of an endpoint without a host name is what CoreDNS makes of its address (`10-1-0-7.db.shop.svc...`), or
+    the Service's own name where the address is not known.
+    """
 
     target: str
     port: int
@@ -36,6 +40,11 @@ class SRV:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a name resolves to.
+
+    Through the search path, names that only an unlikely fact would make are passed over, as else every name outside
+    would be unknown: an endpoint's own name (`www.example.com.svc...`, endpoint `www` of Service `example` in namespace
+    `com`) counts there only if its Service is loaded. `service.namespace` of a namespace that is not known is UNKNOWN;
+    of a loaded namespace that lacks the Service it is NXDOMAIN, with `.svc` or without.
 
     Attributes:
         name: the full name that was answered last, in lower case without the last dot: after the search path and after
