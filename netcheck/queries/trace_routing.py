@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 
 from netcheck.errors import WitnessMismatch
 from netcheck.logic.attachment import Attachments
@@ -13,6 +15,9 @@ from netcheck.model.objects import Service
 from netcheck.model.request import Request, Routed, Share
 from netcheck.semantics.ingress import route_at_ingress, route_at_router
 from netcheck.semantics.routing import route_at_gateway, route_in_mesh
+
+FEW_ROUTES = 50
+"""Up to so many routes the oracle is shown all of them."""
 
 
 class Routing:
@@ -32,7 +37,7 @@ class Routing:
         found = self._once(
             (gateway.label, request),
             lambda: self._router.at_gateway(gateway, request),
-            lambda: route_at_gateway(self._cluster, gateway, request),
+            lambda: route_at_gateway(self._with_host(request), gateway, request),
         )
         assert found is not None, "a Gateway takes every request that comes to it, or refuses it"
         return found
@@ -65,6 +70,29 @@ class Routing:
         assert found is not None
         return found
 
+    def _with_host(self, request: Request) -> Cluster:
+        """Return the cluster with only those routes that can take a request for its host (GW-13): the others play no part.
+
+        Where both HTTPRoutes and GRPCRoutes are loaded all stay, since one can displace another by any of its hosts (GW-14).
+        """
+        cluster = self._cluster
+        if {"HTTPRoute", "GRPCRoute"} <= self._kinds or len(cluster.routes) < FEW_ROUTES:
+            return cluster
+        kept = sorted({position for name in _covering(request) for position in self._by_host.get(name, ())})
+        return replace(cluster, routes=tuple(cluster.routes[position] for position in kept))
+
+    @cached_property
+    def _kinds(self) -> frozenset[str]:
+        return frozenset(route.kind for route in self._cluster.routes)
+
+    @cached_property
+    def _by_host(self) -> Mapping[str, Sequence[int]]:
+        found: dict[str, list[int]] = {}
+        for position, route in enumerate(self._cluster.routes):
+            for name in route.hostnames or ("",):
+                found.setdefault(name, []).append(position)
+        return found
+
     def _once(
         self, key: tuple[object, ...], ask: Callable[[], Routed | None], ask_oracle: Callable[[], Routed | None]
     ) -> Routed | None:
@@ -74,6 +102,15 @@ class Routing:
                 raise WitnessMismatch(f"the router and the oracle disagree about {key}: {found} and {expected}")
             self._found[key] = found
         return self._found[key]
+
+
+def _covering(request: Request) -> Iterator[str]:
+    """Yield every hostname of a route that covers the request's host or server name: none, itself, wildcards (GW-8)."""
+    yield ""
+    for host in (request.host, request.sni):
+        labels = host.split(".")
+        yield host
+        yield from ("*." + ".".join(labels[position:]) for position in range(1, len(labels)))
 
 
 def _meaning(routed: Routed | None) -> tuple[object, ...] | None:
