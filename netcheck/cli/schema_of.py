@@ -20,13 +20,13 @@ FOLDER = Path(netcheck.__file__).parent / "report" / "schemas"
 @click.argument("kind", metavar="[KIND]", required=False)
 @flag("--debug", text="A traceback with every error.")
 def schema(kind: str | None, debug: bool) -> int:
-    """Print the JSON Schema (draft 2020-12) of an output by its `kind`; without KIND, the kinds that there are."""
+    """Print the JSON Schema (draft 2020-12) of an output by its `kind`, or of the `Config`; without KIND, all that there are."""
     del debug
     known = sorted(path.stem for path in FOLDER.glob("*.json"))
     if kind is None:
         sys.stdout.write("".join(f"{name}\n" for name in known))
         return exit_codes.OK
     if kind not in known:
-        raise UsageError(f"there is no output kind `{kind}`{did_you_mean(kind, known)}")
+        raise UsageError(f"there is no schema of `{kind}`{did_you_mean(kind, known)}")
     sys.stdout.write((FOLDER / f"{kind}.json").read_text(encoding="utf-8"))
     return exit_codes.OK

@@ -54,7 +54,10 @@ def closed(schema):
     return {**out, "additionalProperties": False} if "properties" in schema and schema.get("type") == "object" else out
 
 
-@pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.json")), ids=lambda path: path.stem)
+OUTPUTS = sorted(path for path in SCHEMAS.glob("*.json") if path.stem != "Config")  # which is an input
+
+
+@pytest.mark.parametrize("path", OUTPUTS, ids=lambda path: path.stem)
 def test_a_schema_is_a_schema_and_names_its_kind(path):
     schema = json.loads(path.read_text("utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
