@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from netcheck.engines.sets import SetEngine
 from netcheck.errors import UsageError
 from netcheck.logic.ir import Kind
 from netcheck.model.admin import AdminAction, AdminNetworks, AdminPeer, AdminPods, AdminPolicy, AdminPort, AdminRule
@@ -33,7 +32,9 @@ from netcheck.model.flow import (
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, Pod
 from netcheck.model.policy import Direction, IPBlockPeer, NetworkPolicy, Peer, PodPeer, PolicyPort, PolicyRule
 from netcheck.model.profile import PROFILES, SWITCH_FIELDS, Switch
+from netcheck.queries.dataplane import with_phantoms
 from netcheck.queries.endpoints import Located, Resolution, locate
+from netcheck.queries.entries import list_engine
 from netcheck.queries.results import (
     Change,
     ConnectionList,
@@ -463,7 +464,7 @@ def explained_list(cluster: Cluster, found: ConnectionList, resolution: Resoluti
             f"--explain: the list has more than {MOST_ROWS:,} rows\n"
             "  hint: name what you want to know about with --focus or --only-namespace"
         )
-    chosen = _Representatives(cluster, found.endpoints, resolution)
+    chosen = _Representatives(with_phantoms(cluster), found.endpoints, resolution)
     return replace(found, row_source=tuple(replace(row, decided_by=chosen.deciders(row)) for row in rows))
 
 
@@ -474,7 +475,7 @@ class _Representatives:
         self._cluster = cluster
         self._endpoints = endpoints
         self._resolution = resolution
-        self._universe = SetEngine(cluster).universe
+        self._universe = list_engine(cluster).universe
         self._located = _in_step(endpoints, locate(self._universe, resolution))
         known = {address_number(text) for text in _addresses(cluster)}
         self._taken = IPSet.of_cidrs(*(f"{address_text(*one)}/{32 if one[0] == 4 else 128}" for one in known))

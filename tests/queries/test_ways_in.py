@@ -10,7 +10,9 @@ from netcheck.load.loader import load_text
 from netcheck.model.cluster import Cluster
 from netcheck.model.policy import Direction
 from netcheck.model.profile import Switch
+from netcheck.model.routes import Controller
 from netcheck.queries.connections import Resolution, Scope, connections
+from netcheck.queries.explain import explained_list
 from netcheck.queries.results import EndpointType
 
 POD = """
@@ -195,6 +197,17 @@ spec: {{containers: [{{name: c, image: i}}]}}
         ]
         only_east = policy("{namespaceSelector: {}, podSelector: {matchLabels: {zone: east}}}")
         assert self.found(NGINX, *proxies, only_east) == [f"{VIA} (only through edge/east[Pod])"]
+
+
+@pytest.mark.parametrize("resolution", list(Resolution))
+def test_a_list_with_cuts_and_a_proxy_that_stands_for_one_can_be_explained(resolution: Resolution) -> None:
+    balanced = service("type: LoadBalancer, loadBalancerSourceRanges: [198.51.100.0/25]")
+    cluster = replace(
+        loaded(POD, balanced, INGRESS, EVERY_POD), controllers=(Controller(namespace="edge", labels={"app": "x"}),)
+    )
+    found = explained_list(cluster, connections(cluster, resolution=resolution), resolution, focused=True)
+    assert all(row.decided_by for row in found.row_source)
+    assert {row.via for row in found.entries} >= {VIA}
 
 
 class TestScope:
