@@ -383,7 +383,7 @@ def _attached_in_mesh(cluster: Cluster, service: Service, client_namespace: str,
 
 
 def _in_mesh(setting: Setting, service: Service, client_namespace: str, request: Request) -> Routed:
-    """GW-32, GW-33: the routes of the strongest kind; requests to a port of GRPCRoutes are gRPC."""
+    """GW-32, GW-33: the routes of the strongest kind take the port."""
     routes = _attached_in_mesh(setting.cluster, service, client_namespace, request)
     served = Served(kind="Service", namespace=service.namespace, name=service.name)
     kind = routes[0].kind
@@ -397,8 +397,6 @@ def _in_mesh(setting: Setting, service: Service, client_namespace: str, request:
         return replace(
             _refused(f"a {kind} takes the port, and the client speaks {request.scheme.value}"), served=served
         )
-    if kind == "GRPCRoute":
-        request = replace(request, scheme=Scheme.GRPC)
     return _by_rules(setting, frontend, [Placed(route, served) for route in routes], request)
 
 

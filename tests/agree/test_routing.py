@@ -70,7 +70,6 @@ def _agree(cluster: Cluster, seed: int) -> None:
         pytest.fail(f"seed {seed}: {found}\n{difference(small, [found[1]])}\n{small}")
 
 
-@pytest.mark.xfail(strict=True, reason="the oracle lets a GRPCRoute of a Service take plain HTTP, against GW-19")
 def test_a_mesh_grpc_route_takes_grpc_only() -> None:
     parent = ParentRef(group="", kind="Service", namespace="shop", name="one")
     rule = RouteRule(matches=(GRPCMatch(),), backends=(BackendRef(namespace="shop", name="two", port=80),))

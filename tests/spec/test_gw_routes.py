@@ -601,8 +601,8 @@ class TestGW33:
         assert answer.chosen is not None
         assert answer.chosen.kind == self.KINDS[first]
 
-    def test_requests_to_a_port_of_grpc_routes_are_read_as_grpc(self) -> None:
-        assert end(meshed(world(self.at_a("GRPCRoute")), "/")) == "b"
+    def test_plain_http_to_a_port_of_grpc_routes_has_no_route(self) -> None:
+        assert end(meshed(world(self.at_a("GRPCRoute"), self.at_a("HTTPRoute")), "/")) == 404
 
     def test_a_client_that_speaks_something_else_is_refused(self) -> None:
         http = route("r", parents=[parent("a", kind="Service")])
