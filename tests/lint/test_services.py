@@ -459,6 +459,12 @@ class TestDoors:
         loaded = SERVICE % ("web", self.BALANCER) + POD % ("web", "shop", "web") + POLICY % ("Ingress", rules)
         assert [item for item in run(loaded, "NC205") if item.basis != "heuristic"] == []
 
+    def test_pods_that_are_not_loaded_are_judged_by_the_policy_alone(self):
+        policy = (POLICY % ("Ingress", blocks("203.0.113.0/24"))).replace("{}", "{matchLabels: {app: web}}", 1)
+        (finding,) = run(SERVICE % ("web", self.BALANCER) + policy, "NC205")
+        assert (finding.severity, finding.basis, finding.witness) == ("warning", "syntactic", None)
+        assert run(SERVICE % ("web", self.BALANCER.replace("app: web", "app: api")) + policy, "NC205") == ()
+
     @pytest.mark.parametrize("more", ["loadBalancerClass: example.com/direct, ", "externalTrafficPolicy: Local, "])
     def test_balancers_that_keep_addresses(self, more):
         rules = "ingress: [{from: [{ipBlock: {cidr: 203.0.113.0/24}}]}]"
@@ -498,3 +504,26 @@ def test_installations_as_their_projects_ship_them_have_no_finding():
     """Modelled on ingress-nginx, metrics-server, kube-prometheus, istiod, Redis charts and cert-manager."""
     findings = lint(load([str(INSTALLATIONS)]), LintSettings()).findings
     assert [item for item in findings if item.rule.startswith("NC2") or item.rule in CALLED] == []
+
+
+class TestRoutes:
+    ROUTE = """---
+{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: r, namespace: shop}, spec: {parentRefs: [{
+  name: g}], rules: [{backendRefs: [{name: %s, port: 80}]}]}}
+"""
+    MIRROR = """---
+{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: r, namespace: shop}, spec: {parentRefs: [{
+  name: g}], rules: [{filters: [{type: RequestMirror, requestMirror: {backendRef: {name: %s, port: 80}}}]}]}}
+"""
+
+    @pytest.mark.parametrize("route", [ROUTE, MIRROR], ids=["backend", "mirror"])
+    def test_a_route_to_an_alias(self, route):
+        alias = SERVICE % ("alias", "type: ExternalName, externalName: api.example")
+        (finding,) = run(alias + route % "alias", "NC206")
+        assert (finding.severity, [item.object for item in finding.related]) == ("warning", ["HTTPRoute shop/r"])
+        assert run(alias + route % "other", "NC206") == ()
+
+    def test_a_route_to_a_headless_service_uses_the_endpoints_port(self):
+        headless = SERVICE % ("web", "clusterIP: None, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]")
+        assert [item.severity for item in run(headless, "NC210")] == ["warning"]
+        assert [item.severity for item in run(headless + self.ROUTE % "web", "NC210")] == ["info"]

@@ -5,7 +5,8 @@ where the Service has `externalTrafficPolicy: Cluster`. With `--pedantic` also s
 Why it matters: with `Cluster` the connection is forwarded with the address of the node that took it. The policy judges that
 address, so either nobody gets in through the Service, or everybody.
 When to ignore it: the load balancer sends to the pods themselves, or clients come to them on another way.
-How it is decided: by the set engine: who is let in to the port that the Service leads to. Proved where all nodes are let in,
+How it is decided: by the set engine: who is let in to the port that the Service leads to; where its pods are not loaded, to
+pods with just the labels that the policies ask for. Proved where all nodes are let in,
 or none but the pod's own; else the nodes' addresses are not known. Silent for implementations that are named
 (`loadBalancerClass`) or send to pods by annotation, and under profiles that do not match nodes by address.
 Source: SEMANTICS NP-22, SVC-18, SVC-20.
@@ -30,6 +31,7 @@ from netcheck.model.profile import Switch
 from netcheck.queries.doors import source_ranges
 from netcheck.queries.results import FlowText
 from netcheck.values.addresses import IPSet
+from netcheck.values.ports import Protocol
 
 BAD = """
 apiVersion: v1
@@ -76,6 +78,9 @@ spec: {containers: [{name: a, image: a, ports: [{containerPort: 443}]}]}
 """
 
 
+_EITHER = "the policy sees nodes instead of clients, so all of them get in through it or none"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Filter:
     """A Service port behind which policies tell public addresses of one family apart; `end` is one of its pods."""
@@ -111,7 +116,7 @@ def _of_service(snapshot: Snapshot, gates: Gates, service: Service) -> Iterator[
 
 def _filters(snapshot: Snapshot, gates: Gates, service: Service, item: ServicePort) -> Iterator[_Filter]:
     groups: set[int] = set()
-    for end in behind(snapshot, service, item):
+    for end in behind(snapshot, service, item) or _imagined(snapshot, service, item):
         subjects = gates.subjects(end.pod)
         if subjects is None or not subjects.isolated or id(subjects) in groups:
             continue
@@ -121,6 +126,18 @@ def _filters(snapshot: Snapshot, gates: Gates, service: Service, item: ServicePo
             public = gates.public(version)
             if let is not None and let.must & public and public & ~let.may:
                 yield _Filter(service=service, item=item, end=end, version=version, let=let)
+
+
+def _imagined(snapshot: Snapshot, service: Service, item: ServicePort) -> tuple[Behind, ...]:
+    """Return the pods that policies of the namespace ask for, of which none is loaded, as far as the Service selects them."""
+    if not service.selector or snapshot.backends(service) or not isinstance(item.target_port, int):
+        return ()
+    first = len(snapshot.cluster.pods)
+    return tuple(
+        Behind(position, item.target_port, Protocol(item.protocol))
+        for position, pod in enumerate(snapshot.pods[first:], start=first)
+        if pod.namespace == service.namespace and service.selector.items() <= pod.labels.items()
+    )
 
 
 def _blocks(gates: Gates, found: _Filter) -> Iterator[tuple[NetworkPolicy, Place | None, str]]:
@@ -144,9 +161,10 @@ def _finding(
 ) -> Finding:
     policy, place, path = read
     service = found.service
-    basis, effect = _effect(gates, found)
+    basis, effect = _effect(gates, found) if snapshot.is_real(found.end.pod) else ("syntactic", _EITHER)
+    whose = f"`{owner(snapshot.pods[found.end.pod])}`" if snapshot.is_real(found.end.pod) else "its pods"
     return RULE.finding(
-        f"{path} tells clients of `{owner(snapshot.cluster.pods[found.end.pod])}` apart by address, but {label(service)} "
+        f"{path} tells clients of {whose} apart by address, but {label(service)} "
         f"forwards them with the address of the node that took the connection: {effect}",
         about=policy.label,
         place=place,
@@ -163,7 +181,7 @@ def _effect(gates: Gates, found: _Filter) -> tuple[Basis, str]:
         return "proved", "nobody gets in through it, but for what reaches the pod's own node"
     if nodes and not nodes & ~found.let.must:
         return "proved", "everybody gets in through it"
-    return "syntactic", "the policy sees nodes instead of clients, so all of them get in through it or none"
+    return "syntactic", _EITHER
 
 
 def _witness(snapshot: Snapshot, gates: Gates, found: _Filter) -> FlowText | None:
