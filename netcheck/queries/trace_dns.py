@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netcheck.logic.names import resolve
 from netcheck.logic.services import targets
@@ -103,8 +103,12 @@ def _asks_node_local(scene: Scene, pod: int, protocol: Protocol) -> Judged:
 def _asks_servers_not_loaded(scene: Scene, pod: int, protocol: Protocol) -> Judged:
     """DNS-9: no loaded pod is a DNS server; where any would do nothing is missing."""
     found = scene.flows.to_dns(pod, protocol)
-    if found.verdict is Verdict.ALLOWED or not scene.flows.is_isolated(pod, Direction.EGRESS):
-        return found
+    if found.verdict is Verdict.ALLOWED and scene.flows.is_isolated(pod, Direction.EGRESS):
+        return replace(
+            found, said=f"{found.text()}; the DNS pods are not in the input, taken to be kube-system/kube-dns"
+        )
+    if found.verdict is Verdict.ALLOWED:
+        return replace(found, said="no policy isolates the pod; the DNS pods are not in the input")
     message = "the DNS pods are not in the input, and the egress policies may keep the pod from them"
     return Judged(verdict=Verdict.UNKNOWN, reasons=(Reason(rule="DNS-9", message=message),))
 
