@@ -24,6 +24,8 @@ _NOT_PUBLIC = IPSet.of_cidrs(
 PUBLIC = ~_NOT_PUBLIC
 """The addresses that clients outside the cluster's own network have."""
 
+_EXAMPLES = tuple((text, IPSet.of_cidrs(text)) for text in ("198.51.100.1", "203.0.113.1", "192.0.2.1", "2001:db8::1"))
+
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
@@ -125,10 +127,13 @@ class Gates:
         return (loaded or universe.node_range_atoms << universe.atom_offset) & self._family[version]
 
     def example(self, bits: int, within: IPSet | None = None) -> str:
-        """Return an address of some atom of `bits`, in `within` if that is given, or nothing; near the start of a range."""
+        """Return an address of some atom of `bits`, in `within` if that is given, or nothing: one for examples if it can be."""
         atoms = indexes((bits & self.outside) >> self._universe.atom_offset)
         held = self._universe.addresses.addresses(atoms)
         kept = held if within is None else held & within
+        for text, alone in _EXAMPLES:
+            if alone <= kept:
+                return text
         for version in FAMILIES:
             for low, high in kept.of_family(version):
                 return address_text(version, min(low + 10, high))

@@ -92,6 +92,13 @@ spec:
 """
 
 
+_HINT_OWN = (
+    "set `allocateLoadBalancerNodePorts: false` and no `nodePort`, or `externalTrafficPolicy: Local` with a policy of the same "
+    "ranges"
+)
+_HINT_OTHER = "drop the other way in, or isolate the pods with a policy of the same ranges"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Way:
     """Another way to a pod's port: `plain` iff the cluster allocates it without being asked."""
@@ -203,8 +210,8 @@ def _is_open(gates: Gates, way: _Way, allowed: IPSet) -> bool:
 def _finding(snapshot: Snapshot, gates: Gates, service: Service, item: ServicePort, ways: list[_Way]) -> Finding:
     others = {way.object: way for way in ways if way.object != label(service)}
     return RULE.finding(
-        f"`loadBalancerSourceRanges` restrict port {item.port} of the load balancer only: the same pods are reached through "
-        f"{listed(way.text for way in ways)}, whatever address the client has",
+        f"`loadBalancerSourceRanges` restrict port {item.port} of the load balancer only: they do not apply to "
+        f"{listed(way.text for way in ways)}, which leads to the same pods",
         about=label(service),
         place=item.place or service.place,
         severity="info" if all(way.plain for way in ways) else "warning",
@@ -213,7 +220,7 @@ def _finding(snapshot: Snapshot, gates: Gates, service: Service, item: ServicePo
             for name, way in list(others.items())[:5]
         ),
         witness=_witness(snapshot, gates, service, ways),
-        hint="set `allocateLoadBalancerNodePorts: false`, or `externalTrafficPolicy: Local` with a policy of the same ranges",
+        hint=_HINT_OWN if len(others) < len({way.object for way in ways}) else _HINT_OTHER,
     )
 
 

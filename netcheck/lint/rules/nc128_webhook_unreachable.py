@@ -223,7 +223,7 @@ def _finding(
 ) -> Finding:
     names = listed(hook.webhook for hook in hooks if hook.webhook)
     fails_open = any(hook.fails_open for hook in hooks)
-    silently = ": requests pass unchecked (`failurePolicy: Ignore`)" if fails_open else ""
+    silently = "; requests pass unchecked (`failurePolicy: Ignore`)" if fails_open else ""
     place: Place | None = hooks[0].place
     return RULE.finding(
         f"{f'webhook {names} ' if names else 'it '}{message}{silently}",

@@ -3,7 +3,8 @@
 What it finds: ports that a ServiceMonitor, a PodMonitor or the annotations `prometheus.io/scrape` offer, and that no
 Prometheus pod may connect to.
 Why it matters: the target is down for Prometheus. Its metrics are missing, and alerts on them never fire.
-When to ignore it: the metrics are collected by an agent, or by a Prometheus that is not loaded.
+When to ignore it: the metrics are collected by an agent, or by a Prometheus that is not loaded. An info where none is loaded
+and only annotations speak of metrics.
 How it is decided: by the set engine, for the loaded pods labelled `app.kubernetes.io/name: prometheus` or `app: prometheus`;
 where none is loaded, only if nobody at all is let in to the port, nodes and outside addresses included, and no rule for the
 port names pods, which need not be loaded. A selector counts for
@@ -119,13 +120,15 @@ _LABELS = (LabelSelector.of({"app.kubernetes.io/name": "prometheus"}), LabelSele
 class _Offer:
     """Ports that one object offers to Prometheus: `object` is what findings are about.
 
-    `some` is true iff it names no port: every declared one is tried, and one that answers will do.
+    `some` is true iff it names no port: every declared one is tried, and one that answers will do. `asked` is false iff
+    only annotations offer them, which many charts write whether anybody reads them or not.
     """
 
     object: str
     place: Place | None
     ends: tuple[Behind, ...]
     some: bool = False
+    asked: bool = True
 
 
 def check(snapshot: Snapshot) -> Iterator[Finding]:
@@ -258,7 +261,7 @@ def _annotated(snapshot: Snapshot) -> Iterator[_Offer]:
     for name, members in found.items():
         ends = [Behind(i, number, Protocol.TCP) for i, pod in members for number in _annotated_ports(pod)]
         some = not any(pod.scrape for _, pod in members)
-        yield _Offer(object=name, place=members[0][1].place, ends=tuple(ends), some=some)
+        yield _Offer(object=name, place=members[0][1].place, ends=tuple(ends), some=some, asked=False)
 
 
 def _annotated_ports(pod: Pod) -> tuple[int, ...]:
@@ -276,6 +279,7 @@ def _finding(snapshot: Snapshot, judge: _Judge, offer: _Offer, blocked: list[Beh
         f"metrics are offered to Prometheus here, but {who} {listed(shown)}",
         about=offer.object,
         place=offer.place,
+        severity="warning" if offer.asked or judge.collectors else "info",
         related=_isolating(snapshot, blocked),
         witness=_witness(snapshot, judge, blocked[0]),
         hint="let the pods of Prometheus in to the port",
