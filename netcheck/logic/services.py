@@ -6,7 +6,7 @@ about each of its targets.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from netcheck.model.cluster import Cluster
@@ -51,15 +51,28 @@ def ports_asked(service: Service, port: str | None, protocol: Protocol | None) -
     )
 
 
-def selected(cluster: Cluster, service: Service) -> tuple[int, ...]:
+Near = Mapping[str, Sequence[int]]
+"""The positions of the pods of each namespace: who asks about many Services gives it, and no pods are walked in vain."""
+
+
+def pods_near(cluster: Cluster) -> Near:
+    """Return the positions of the pods by namespace."""
+    found: dict[str, list[int]] = {}
+    for position, pod in enumerate(cluster.pods):
+        found.setdefault(pod.namespace, []).append(position)
+    return found
+
+
+def selected(cluster: Cluster, service: Service, near: Near | None = None) -> tuple[int, ...]:
     """Return the positions of the pods that the selector matches (SVC-2): of none if it has no selector."""
     if not service.selector or service.type is ServiceType.EXTERNAL_NAME:
         return ()
     wanted = service.selector.items()
     return tuple(
         position
-        for position, pod in enumerate(cluster.pods)
-        if pod.namespace == service.namespace and all(pod.labels.get(key) == value for key, value in wanted)
+        for position in (range(len(cluster.pods)) if near is None else near.get(service.namespace, ()))
+        if (pod := cluster.pods[position]).namespace == service.namespace
+        and all(pod.labels.get(key) == value for key, value in wanted)
     )
 
 
@@ -73,14 +86,15 @@ def target_number(pod: Pod, item: ServicePort) -> int | None:
     return None
 
 
-def targets(cluster: Cluster, service: Service, item: ServicePort) -> tuple[Target, ...]:
+def targets(cluster: Cluster, service: Service, item: ServicePort, near: Near | None = None) -> tuple[Target, ...]:
     """Return the backends of one Service port, without repetition, pods first in their order."""
-    found = list(_from_selector(cluster, service, item) if service.selector else _from_slices(cluster, service, item))
-    return _ready_wins(found)
+    if service.selector:
+        return _ready_wins(_from_selector(cluster, service, item, near))
+    return _ready_wins(_from_slices(cluster, service, item))
 
 
-def _from_selector(cluster: Cluster, service: Service, item: ServicePort) -> Iterator[Target]:
-    for position in selected(cluster, service):
+def _from_selector(cluster: Cluster, service: Service, item: ServicePort, near: Near | None) -> Iterator[Target]:
+    for position in selected(cluster, service, near):
         pod = cluster.pods[position]
         number = item.port if service.headless else target_number(pod, item)  # SVC-11: nothing translates the port
         if number is not None:

@@ -5,6 +5,8 @@ Whom everybody's rule lets in is let in, whoever it is; where no rule speaks of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from netcheck.engines.sets import PairMasks, SetEngine
 from netcheck.logic.classes import Element
 from netcheck.logic.ir import AllOf, AnyOf, Everything, IsKind, Kind, Mode, NamespaceLabels, PodLabels, Predicate, Rule
@@ -18,18 +20,29 @@ class Anybody:
     def __init__(self, engine: SetEngine) -> None:
         profiles = resolutions(engine.cluster)
         self._engines = [engine] if len(profiles) == 1 else [engine.under(profile) for profile in profiles]
+        self._found: dict[tuple[int, Direction, bool], PairMasks] = {}
 
     def masks(self, element: int, direction: Direction, *, pods: bool = False) -> PairMasks:
         """Return the ports on which a class lets every peer pass in `direction`, and those on which it may let one pass.
 
         `pods`: the peer is some pod, on its node's network or not. A peer on the class's own node is no case of its own.
         """
-        found = [_masks(engine, element, direction, pods=pods) for engine in self._engines]
-        allowed, possible = found[0].allowed, 0
-        for item in found:
-            allowed &= item.allowed
-            possible |= item.allowed | item.unknown
-        return PairMasks(allowed=allowed, unknown=possible & ~allowed)
+        key = (element, direction, pods)
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = _joined(
+                [_masks(engine, element, direction, pods=pods) for engine in self._engines]
+            )
+        return found
+
+
+def _joined(found: Sequence[PairMasks]) -> PairMasks:
+    """Return what is allowed under every profile that it may be, and what is under some."""
+    allowed, possible = found[0].allowed, 0
+    for item in found:
+        allowed &= item.allowed
+        possible |= item.allowed | item.unknown
+    return PairMasks(allowed=allowed, unknown=possible & ~allowed)
 
 
 def _masks(engine: SetEngine, element: int, direction: Direction, *, pods: bool) -> PairMasks:

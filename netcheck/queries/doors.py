@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from netcheck.errors import Place
-from netcheck.logic.services import Target, targets
+from netcheck.logic.services import Near, Target, pods_near, targets
 from netcheck.model.cluster import Cluster
 from netcheck.model.objects import Pod, Service, ServicePort, ServiceType
 from netcheck.values.addresses import IPSet
@@ -80,7 +80,8 @@ class Door:
 
 def doors(cluster: Cluster) -> tuple[Door, ...]:
     """Return every door of the Services and pods, by kind, namespace, name, protocol and port."""
-    found = [door for service in cluster.services for door in _of_service(cluster, service)]
+    near = pods_near(cluster)
+    found = [door for service in cluster.services for door in _of_service(cluster, service, near)]
     for position, pod in enumerate(cluster.pods):
         found += (
             _of_host_network(cluster, position, pod) if pod.host_network else _of_host_ports(cluster, position, pod)
@@ -103,13 +104,13 @@ def _order(door: Door) -> tuple[int, str, str, str, str, int, int]:
 # ---- Services --------------------------------------------------------------------------------------------------------
 
 
-def _of_service(cluster: Cluster, service: Service) -> Iterator[Door]:
+def _of_service(cluster: Cluster, service: Service, near: Near) -> Iterator[Door]:
     """Yield the doors of one Service; a headless one or an ExternalName has none: no proxy serves it (SVC-10, SVC-12)."""
     if service.headless or service.type is ServiceType.EXTERNAL_NAME:
         return
     balanced = service.type is ServiceType.LOAD_BALANCER
     for item in service.ports if balanced or _has_node_port(service) or service.external_ips else ():
-        behind = targets(cluster, service, item)
+        behind = targets(cluster, service, item, near)
         if balanced:
             yield _load_balancer(service, item, behind)
         if _opens_node_port(service, item):

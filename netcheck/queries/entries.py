@@ -14,7 +14,7 @@ from netcheck.engines.sets import SetEngine
 from netcheck.logic.ages import in_order
 from netcheck.logic.attachment import Attachments, Binding, attachments
 from netcheck.logic.classes import Universe
-from netcheck.logic.services import Target, targets
+from netcheck.logic.services import Target, pods_near, targets
 from netcheck.logic.translate import resolutions, translate
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Reason, Verdict
@@ -115,6 +115,7 @@ class _Ways:
         self._planes = DataPlanes(engine.cluster)
         self._services = {(item.namespace, item.name): item for item in engine.cluster.services}
         self._targets: dict[tuple[str, str, int, str], tuple[Target, ...]] = {}
+        self._near = pods_near(engine.cluster)
         self._judge = Judge(engine)
 
     def all(self) -> Iterator[WayIn]:
@@ -161,7 +162,7 @@ class _Ways:
         key = (service.namespace, service.name, item.port, item.protocol)
         found = self._targets.get(key)
         if found is None:
-            found = self._targets[key] = targets(self._cluster, replace(service, headless=False), item)
+            found = self._targets[key] = targets(self._cluster, replace(service, headless=False), item, self._near)
         return found
 
     # ---- through a proxy ---------------------------------------------------------------------------------------
