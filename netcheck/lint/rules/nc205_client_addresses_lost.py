@@ -129,14 +129,15 @@ def _filters(snapshot: Snapshot, gates: Gates, service: Service, item: ServicePo
 
 
 def _imagined(snapshot: Snapshot, service: Service, item: ServicePort) -> tuple[Behind, ...]:
-    """Return the pods that policies of the namespace ask for, of which none is loaded, as far as the Service selects them."""
+    """Return the pods that policies of the namespace ask for, of which none is loaded, where the Service may mean them."""
     if not service.selector or snapshot.backends(service) or not isinstance(item.target_port, int):
         return ()
     first = len(snapshot.cluster.pods)
+    wanted = service.selector.items()
     return tuple(
         Behind(position, item.target_port, Protocol(item.protocol))
         for position, pod in enumerate(snapshot.pods[first:], start=first)
-        if pod.namespace == service.namespace and service.selector.items() <= pod.labels.items()
+        if pod.namespace == service.namespace and (wanted <= pod.labels.items() or pod.labels.items() <= wanted)
     )
 
 
