@@ -185,6 +185,14 @@ class Snapshot:
         identity = WorkloadId(policy.namespace, IMAGINED, policy.name)
         return Pod(namespace=policy.namespace, name=policy.name, workload=identity, labels=labels, template=True)
 
+    @cached_property
+    def imagined_in(self) -> Mapping[str, tuple[int, ...]]:
+        """Namespace -> its imagined pods."""
+        found: dict[str, list[int]] = {}
+        for position in range(len(self.cluster.pods), len(self.pods)):
+            found.setdefault(self.pods[position].namespace, []).append(position)
+        return {name: tuple(positions) for name, positions in found.items()}
+
     def is_real(self, position: int) -> bool:
         """Return whether a pod is a loaded one."""
         return position < len(self.cluster.pods)

@@ -132,12 +132,11 @@ def _imagined(snapshot: Snapshot, service: Service, item: ServicePort) -> tuple[
     """Return the pods that policies of the namespace ask for, of which none is loaded, where the Service may mean them."""
     if not service.selector or snapshot.backends(service) or not isinstance(item.target_port, int):
         return ()
-    first = len(snapshot.cluster.pods)
     wanted = service.selector.items()
     return tuple(
         Behind(position, item.target_port, Protocol(item.protocol))
-        for position, pod in enumerate(snapshot.pods[first:], start=first)
-        if pod.namespace == service.namespace and (wanted <= pod.labels.items() or pod.labels.items() <= wanted)
+        for position in snapshot.imagined_in.get(service.namespace, ())
+        if wanted <= (labels := snapshot.pods[position].labels.items()) or labels <= wanted
     )
 
 
