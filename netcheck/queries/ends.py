@@ -190,7 +190,8 @@ def _address(cluster: Cluster, text: str) -> AnEnd | None:
     except ValueError:
         return _range(text)
     for service in cluster.services:
-        if any(_same(text, other) for other in (*service.cluster_ips, *service.external_ips)):
+        own = (*service.cluster_ips, *service.external_ips, *service.load_balancer_addresses)
+        if any(_same(text, other) for other in own):
             return OneService(text=text, service=service)
     owners = tuple(
         i for i, pod in enumerate(cluster.pods) if not pod.host_network and any(_same(text, a) for a in pod.addresses)

@@ -239,10 +239,16 @@ class _Question:
             )
             return
         found = [target for item in items for target in targets(self._cluster, service, item)]
-        self._note_missing(end, found)
-        for target in found:
-            if target.ready:
-                yield replace(self._backend(target, name), virtual=None if service.headless or proxied else service)
+        usable = self._usable(found)
+        self._note_missing(end, found, usable)
+        for target in usable:
+            yield replace(self._backend(target, name), virtual=None if service.headless or proxied else service)
+
+    def _usable(self, found: list[Target]) -> list[Target]:
+        """SVC-6: the ready backends; if there are none, those that terminate and still serve."""
+        pods = self._cluster.pods
+        serving = [target for target in found if target.pod is not None and pods[target.pod].ready]
+        return [target for target in found if target.ready] or serving
 
     def _is_proxied(self) -> bool:
         return isinstance(self._source, Proxy) or (isinstance(self._source, Pods) and self._source.proxy)
@@ -280,10 +286,10 @@ class _Question:
             service=service,
         )
 
-    def _note_missing(self, end: OneService, found: list[Target]) -> None:
+    def _note_missing(self, end: OneService, found: list[Target], usable: list[Target]) -> None:
         service = end.service
         name = f"Service {service.namespace}/{service.name}"
-        if any(target.ready for target in found):
+        if usable:
             return
         if found:
             note = Reason(rule="SVC-25", message=f"no backend of {name} is ready", place=service.place)

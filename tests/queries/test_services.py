@@ -152,6 +152,24 @@ def test_svc_37_backends_that_are_not_reached_are_named() -> None:
     assert asked(loaded(*pods, service(), *map(policy, ("w1", "w2", "w3"))), "shop/c").verdict is DENIED
 
 
+def test_svc_6_pods_that_terminate_serve_while_none_is_ready() -> None:
+    ending = pod("w1", "web").replace("name: w1,", "name: w1, deletionTimestamp: '2025-01-01T00:00:00Z',", 1)
+    cluster = loaded(pod("c", "client"), ending, service())
+    (one, other) = (replace(item, ready=True) for item in cluster.pods)
+    assert other.terminating
+    assert asked(replace(cluster, pods=(one, other)), "shop/c").verdict is ALLOWED
+    unready = replace(cluster, pods=(one, replace(other, ready=False)))
+    assert (asked(unready, "shop/c").verdict, rules(asked(unready, "shop/c"))) == (DENIED, {"SVC-25"})
+    both = loaded(pod("c", "client"), ending, pod("w2", "web"), service())
+    assert [pair.destination for pair in asked(both, "shop/c").pairs] == ["shop/w2[Pod]"]
+
+
+def test_svc_17_the_address_of_a_load_balancer_is_its_service() -> None:
+    balanced = service(", type: LoadBalancer") + "status: {loadBalancer: {ingress: [{ip: 198.51.100.7}]}}\n"
+    result = asked(loaded(pod("c", "client"), pod("w1", "web"), balanced), "shop/c", "198.51.100.7")
+    assert [pair.service for pair in result.pairs] == ["Service shop/web port 80"]
+
+
 INGRESS = """
 apiVersion: networking.k8s.io/v1
 kind: Ingress
