@@ -6,7 +6,7 @@ is free: `YES` and `NO` are given only if they hold whatever it is. Witnesses ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -157,7 +157,8 @@ class RequestEngine:
                 continue
             state = passed.states[number]
             if state.possibly:
-                kept = state.surely if self.reached(frontend, chosen).verdict is Ever.YES else None
+                known = self.reached(frontend, chosen).verdict is Ever.YES and not entry.outcome.reasons
+                kept = state.surely if known else None
                 mirrored = not any(_is(share, namespace, service) for share in entry.outcome.shares)
                 way = _way(frontend, entry, chosen)
                 yield replace(way, certain=kept is not None, witness=kept, mirrored=mirrored)
@@ -265,21 +266,31 @@ class _Pass:
         return len(outcomes) == 1 and _rule(outcomes[0].chosen) == _rule(chosen)
 
     def _plain(self, found: Request, entry: Entry) -> Request:
-        """Return a plainer request that comes to the same entry: without what does not matter."""
-        for simpler in _simpler(found):
-            if self._surely(simpler, entry):
-                found = simpler
-        for name, _ in found.headers:
-            less = replace(found, headers=tuple(pair for pair in found.headers if pair[0] != name))
-            found = less if self._surely(less, entry) else found
-        for name, _ in found.query:
-            less = replace(found, query=tuple(pair for pair in found.query if pair[0] != name))
-            found = less if self._surely(less, entry) else found
-        return found
+        """Return a plainer request that surely comes to the same entry."""
 
-    def _surely(self, request: Request, entry: Entry) -> bool:
-        outcomes, _ = self.compiled.outcomes(Seen.of(request))
-        return len(outcomes) == 1 and outcomes[0].chosen == entry.outcome.chosen
+        def keeps(request: Request) -> bool:
+            outcomes, _ = self.compiled.outcomes(Seen.of(request))
+            return len(outcomes) == 1 and outcomes[0].decided == entry.outcome.decided
+
+        return self._plainer(found, keeps)
+
+    def _plainer(self, found: Request, keeps: Callable[[Request], bool]) -> Request:
+        """Leave out what does not matter, one thing after another."""
+        clear = replace(found, scheme=Scheme.HTTP, sni="", port=self.frontend.id.port or 80)
+        found = clear if keeps(clear) else found
+        if found.scheme is not Scheme.TLS:
+            named = replace(found, sni=found.host if found.scheme is Scheme.HTTPS else "")
+            found = named if keeps(named) else found
+        if found.scheme is not Scheme.GRPC:
+            asked = replace(found, method="GET")
+            found = asked if keeps(asked) else found
+        for name in [name for name, _ in found.headers]:
+            less = replace(found, headers=tuple(pair for pair in found.headers if pair[0] != name))
+            found = less if keeps(less) else found
+        for name in [name for name, _ in found.query]:
+            less = replace(found, query=tuple(pair for pair in found.query if pair[0] != name))
+            found = less if keeps(less) else found
+        return found
 
     def reached(self, chosen: Chosen) -> Reached:
         """Return whether a match ever takes a request of this frontend."""
@@ -326,11 +337,15 @@ class _Pass:
 
     def _both(self, solver: z3.Solver, one: int, other: int) -> Request | None:
         found = self.solver.find(solver, [self.solver.exact[one], self.solver.exact[other]])
-        chosen = {_rule(self.frontend.entries[number].outcome.chosen) for number in (one, other)}
         if found is None:
             return None
-        outcomes, _ = self.compiled.outcomes(Seen.of(found))
-        return found if chosen <= {_rule(outcome.chosen) for outcome in outcomes} else None
+        wanted = {self.frontend.entries[number].outcome.decided for number in (one, other)}
+
+        def keeps(request: Request) -> bool:
+            outcomes, _ = self.compiled.outcomes(Seen.of(request))
+            return wanted <= {outcome.decided for outcome in outcomes}
+
+        return self._plainer(found, keeps) if keeps(found) else None
 
     def _pairs(self, rank: Sequence[int]) -> Iterator[tuple[int, int]]:
         for place, one in enumerate(rank):
@@ -351,13 +366,6 @@ class _Pass:
 
 def _rule(chosen: Chosen | None) -> tuple[str, str, str, int] | None:
     return (chosen.kind, chosen.namespace, chosen.name, chosen.rule) if chosen is not None else None
-
-
-def _simpler(request: Request) -> Iterator[Request]:
-    yield replace(request, scheme=Scheme.HTTP, sni="", port=80 if request.port == 443 else request.port)
-    yield replace(request, scheme=Scheme.HTTP, sni="")
-    yield replace(request, sni=request.host)
-    yield replace(request, method="GET")
 
 
 # ---- shapes of requests ------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ def fresh(mentioned: Iterable[str], start: str) -> str:
 
 def host_domain(tests: Iterable[HostTest | HostSet]) -> Domain:
     """Return the atoms of the Host header or of the SNI; the first is the empty one."""
-    wanted: set[HostTest] = set()
+    wanted = {ANY_HOST, HostTest(HostKind.EXACT, "")}
     sets = set()
     for test in tests:
         if isinstance(test, HostSet):

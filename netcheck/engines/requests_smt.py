@@ -60,7 +60,7 @@ class RequestTerms:
             terms.append(in_ranges(name, ((0, len(domain.values) - 1),), domain.width))
         silent = disj(self._scheme(scheme) for scheme in WITHOUT_SNI)
         terms.append(f"(=> {silent} {self._value('sni', '')})")
-        terms.append(f"(=> {self._scheme(Scheme.HTTPS)} (or {neg(self._value('sni', ''))} {self._value('host', '')}))")
+        terms.append(f"(or {silent} {neg(self._value('sni', ''))} {self._value('host', '')})")
         form = self.atoms.paths.masks.get(GRPC_FORM, 0)
         call = conj((self._among("path", form), self._value("method", "POST")))
         terms.append(f"(=> {self._scheme(Scheme.GRPC)} {call})")

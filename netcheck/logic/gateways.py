@@ -92,6 +92,10 @@ class Gateways:
         """Return the ports on which the Gateway listens, in order."""
         return tuple(sorted({bound.listener.port for bound in self.listeners(gateway)}))
 
+    def is_clear(self, gateway: Gateway, port: int) -> bool:
+        """Return whether plain HTTP is spoken on the port."""
+        return any((item.listener.port, item.listener.protocol) == (port, "HTTP") for item in self.listeners(gateway))
+
     def at_port(self, gateway: Gateway, port: int, isolation: Switch) -> Frontend:
         """Return the frontend of a Gateway's port, if implementations do or do not isolate listeners."""
         here = [bound for bound in self.listeners(gateway) if bound.listener.port == port]

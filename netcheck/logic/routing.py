@@ -38,6 +38,8 @@ class Router:
         compiled = self._at_port(gateway, request.port)
         if not compiled:
             return self._without_listener(gateway)
+        if request.scheme is Scheme.GRPC and request.sni and self.gateways.is_clear(gateway, request.port):
+            return Routed(verdict=Verdict.DENIED, refused="the listener takes no TLS")
         return self._decided(compiled, request)
 
     def in_mesh(self, service: Service, client_namespace: str, request: Request) -> Routed | None:
