@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from netcheck.model.cluster import Loaded
 from netcheck.model.flow import Decider, Verdict
-from netcheck.queries.openings import OWN_NODE, POD_ADDRESS, Exposed, Exposure, Level, Opening
+from netcheck.queries.openings import (
+    OTHER_NAMESPACES,
+    OWN_NODE,
+    POD_ADDRESS,
+    Clients,
+    Exposed,
+    Exposure,
+    Level,
+    Opening,
+)
 from netcheck.report.exposure_words import clients_of, path_text, ports_of
 from netcheck.report.layout import Style, count, folded, footer, prose, wrapped
 from netcheck.report.paint import Role
 from netcheck.values.connections import ConnectionSet
 
 MOST_PATHS = 3
+MOST_NAMESPACES = 4
+"""So many lines about namespaces are shown for a workload before they become one."""
 OWN_NODE_NOTE = "every workload is also reached, on all ports, from the node that it runs on"
 _MARK = {Verdict.ALLOWED: "", Verdict.UNKNOWN: "unknown ", Verdict.DENIED: "closed "}
 _ROLE = {Verdict.UNKNOWN: Role.DOUBT, Verdict.DENIED: Role.ASIDE}
@@ -26,6 +38,7 @@ def exposure_table(loaded: Loaded, found: Exposure, style: Style) -> Iterator[st
     groups: dict[tuple[Line, ...], list[Exposed]] = {}
     for item in found.workloads:
         shown = [one for one in item.openings if not (one.door == OWN_NODE and by_own_node)]
+        shown = shown if style.verbose else list(_together(shown))
         told = (_line(one, style) for one in shown if style.verbose or one.verdict is not Verdict.DENIED)
         groups.setdefault(tuple(told), []).append(item)
     hidden = groups.pop((), [])
@@ -44,6 +57,24 @@ def _is_usual(found: Exposure) -> bool:
     own = [one for item in found.workloads for one in item.openings if one.door == OWN_NODE]
     everything = ConnectionSet.all()
     return bool(own) and all(one.verdict is Verdict.ALLOWED and one.connections == everything for one in own)
+
+
+def _together(openings: Sequence[Opening]) -> Iterator[Opening]:
+    """Yield the openings, those from namespaces as one if each of many namespaces has ports of its own."""
+    alike = [one for one in openings if (one.door, one.verdict) == (OTHER_NAMESPACES, Verdict.ALLOWED)]
+    if len(alike) <= MOST_NAMESPACES:
+        yield from openings
+        return
+    names = tuple(sorted({name for one in alike for name in one.clients.namespaces}))
+    ports = ConnectionSet.none()
+    for one in alike:
+        ports |= one.connections
+    for one in openings:
+        if one is alike[0]:
+            note = "each on some of these ports (-v tells which)"
+            yield replace(one, connections=ports, clients=Clients(namespaces=names), note=note)
+        elif one not in alike:
+            yield one
 
 
 def _line(item: Opening, style: Style) -> Line:
@@ -85,30 +116,32 @@ def _section(lines: Sequence[Line], members: Sequence[Exposed], style: Style) ->
     names = [_name(item, heading=len(members) == 1) for item in members]
     for line in wrapped(folded(names, style), first="", indent=2, width=style.width):
         yield style.paint(line, Role.NAME)
-    first = max(len(door) for _, door, _, _, _ in lines)
-    second = min(max(len(ports) for _, _, ports, _, _ in lines), 28)
-    for verdict, door, ports, who, more in lines:
-        yield from _door(verdict, (f"  {door:{first}}", f"  {ports:{second}}  "), who, more, style)
+    widths = max(len(door) for _, door, _, _, _ in lines), min(max(len(ports) for _, _, ports, _, _ in lines), 28)
+    for one in lines:
+        yield from _door(one, widths, style)
 
 
-def _door(verdict: Verdict, columns: tuple[str, str], who: str, more: Sequence[str], style: Style) -> Iterator[str]:
+def _door(line: Line, widths: tuple[int, int], style: Style) -> Iterator[str]:
     """Yield one door: its name, ports and clients, then what must be added, under the clients."""
+    verdict, door, ports, who, more = line
+    lead = f"  {door:{widths[0]}}  {ports:{widths[1]}}  "
+    indent = widths[0] + widths[1] + 6
+    texts = [f"{' ' * indent}{text}" for text in (who, *more)]
+    wide = len(lead) > indent
+    lines = _wide(f"  {door:{widths[0]}}  ", ports, style) if wide else []
+    for text in texts:
+        lines += prose(text, indent=indent, width=style.width)
+    if not wide:
+        lines[0] = lead + lines[0].lstrip(" ")
     role = _ROLE.get(verdict)
-    lead = "".join(columns)
-    indent = min(len(lead), style.width // 2)
-    texts = [lead + who, *(" " * indent + text for text in more)]
-    for number, text in enumerate(texts):
-        for line in _broken(text, lead if not number else " " * indent, indent, style.width):
-            yield style.paint(line, role) if role else line
+    for shown in lines:
+        yield style.paint(shown, role) if role else shown
 
 
-def _broken(text: str, lead: str, indent: int, width: int) -> list[str]:
-    """Return a text as lines; what leads the first line is kept as it is."""
-    if len(text) <= width:
-        return [text]
-    room = max(width - indent, 20)
-    pieces = prose(text[len(lead) :], indent=0, width=room if len(lead) <= indent else max(width - len(lead), 20))
-    return [lead + pieces[0], *(" " * indent + piece for piece in pieces[1:])]
+def _wide(lead: str, ports: str, style: Style) -> list[str]:
+    """Return ports that need lines of their own."""
+    found = prose(" " * len(lead) + ports, indent=len(lead), width=style.width)
+    return [lead + found[0].lstrip(" "), *found[1:]]
 
 
 def _name(item: Exposed, *, heading: bool = False) -> str:

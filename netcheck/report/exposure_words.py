@@ -21,6 +21,7 @@ from netcheck.report.layout import ports_text
 from netcheck.values.addresses import IPSet, describe
 
 MOST_CIDRS = 4
+MOST_NAMES = 5
 _BY_THE_CLUSTER = "by the cluster"
 ROUTED = "where pod addresses are routed"
 
@@ -58,7 +59,9 @@ def clients_of(item: Opening) -> str:
 def _namespaces(clients: Clients) -> str:
     if clients.every_namespace and len(clients.namespaces) > 1:
         return f"all {len(clients.namespaces)} other namespaces"
-    return ", ".join(clients.namespaces)
+    names = clients.namespaces
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES + 1 else ""
+    return ", ".join(names[:MOST_NAMES] if more else names) + more
 
 
 def addresses_text(addresses: IPSet) -> str:
