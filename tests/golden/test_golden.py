@@ -25,6 +25,8 @@ CASES = {
     "list.csv": ["list", SHOP, "-o", "csv"],
     "list.md": ["list", SHOP, "-o", "md"],
     "list.dot": ["list", SHOP, "-o", "dot"],
+    "list-ways-in.txt": ["list", "testdata/scenarios/ways-in"],
+    "list-ways-in.json": ["list", "testdata/scenarios/ways-in", "-o", "json"],
     "query-allowed.txt": ["query", SHOP, "--from", "monitoring/prometheus", "--to", "shop/web"],
     "query-denied.txt": ["query", SHOP, "--from", "shop/web", "--to", "svc:shop/api", "--port", "80"],
     "query-pairs.txt": ["query", SHOP, "--from", "ns=shop", "--to", "data/db", "--port", "5432"],
