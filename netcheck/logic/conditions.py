@@ -8,7 +8,9 @@ from netcheck.model.request import Condition
 
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
 
-_BAD_IF_TRUE = ("Conflicted", "PartiallyInvalid", "OverlappingTLSConfig")
+_BAD_IF_TRUE = ("Conflicted", "PartiallyInvalid")
+_ONLY_TOLD = ("OverlappingTLSConfig",)
+"""Conditions that tell of something common and harmless in itself."""
 
 
 def condition(kind: str, status: str, reason: str, message: str = "") -> Condition:
@@ -23,7 +25,7 @@ def pending(kind: str, message: str) -> Condition:
 
 def is_good(item: Condition) -> bool:
     """Return whether a condition is as it should be: True, or False if its type tells of something bad."""
-    return item.status == (FALSE if item.type in _BAD_IF_TRUE else TRUE)
+    return item.type in _ONLY_TOLD or item.status == (FALSE if item.type in _BAD_IF_TRUE else TRUE)
 
 
 def status_of(conditions: Iterable[Condition], kind: str) -> str:

@@ -14,6 +14,7 @@ from netcheck.logic.ages import order_key
 from netcheck.logic.certificates import GOOD, Certificates, Reference, first_bad
 from netcheck.logic.conditions import FALSE, TRUE, UNKNOWN, condition, pending
 from netcheck.logic.gateway_status import GatewayHead, gateway_head, gateway_tail
+from netcheck.logic.hostnames import suffixes
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Reason
 from netcheck.model.gateway import GATEWAY_GROUP, Gateway, GrantFrom, Listener, ListenerSet, RouteKind
@@ -137,9 +138,10 @@ def _judge(
     for item in sets:
         may = allowed[item.label]
         entries += [_Entry(item, listener, allowed=may) for listener in item.listeners]
-    clashes = _clashes(entries)
+    clashes, overlapping = _clashes(entries), _overlapping(entries)
     judged = [
-        _listener(cluster, certificates, head, entry, clashes.get(position)) for position, entry in enumerate(entries)
+        _overlaps(_listener(cluster, certificates, head, entry, clashes.get(position)), position in overlapping)
+        for position, entry in enumerate(entries)
     ]
     own = tuple(item for item in judged if item.listener_set is None)
     accepted = [item for item in judged if _status(item, "Accepted") != FALSE]
@@ -230,7 +232,7 @@ def _accepted(listener: Listener, clash: _Clash | None, frontend: Reference) -> 
     if listener.protocol not in (*BY_NAME, *_BY_PORT):
         return condition("Accepted", FALSE, "UnsupportedProtocol", f"`{listener.protocol}` is no protocol of the API")
     if clash is not None and clash.certain:
-        return condition("Accepted", FALSE, clash.reason, f"port {listener.port}: {_CLASHES[clash.reason]}")
+        return condition("Accepted", FALSE, "Invalid", f"port {listener.port}: {_CLASHES[clash.reason]}")
     if frontend.reason:
         return condition("Accepted", FALSE, "NoValidCACertificate", frontend.message)
     if clash is not None:
@@ -367,6 +369,33 @@ def _port_clashes(entries: Sequence[_Entry], positions: Sequence[int]) -> Iterat
         else:  # the protocol that came first holds the port: those who speak it too do not conflict with it
             others = [item for item in streams if _is_tcp(entries[item]) != _is_tcp(entries[streams[0]])]
             yield from _lost(entries, [streams[0], *others], "ProtocolConflict")
+
+
+def _overlapping(entries: Sequence[_Entry]) -> frozenset[int]:
+    """Return the HTTPS listeners that share a port and some host with another one: clients may mix their connections."""
+    found: set[int] = set()
+    ports: dict[int, list[int]] = {}
+    for position, entry in enumerate(entries):
+        if entry.listener.protocol == "HTTPS" and entry.listener.port and entry.allowed is not False:
+            ports.setdefault(entry.listener.port, []).append(position)
+    for positions in ports.values():
+        hosts: dict[str, list[int]] = {}
+        for position in positions:
+            hosts.setdefault(entries[position].listener.hostname, []).append(position)
+        for position in positions:
+            hostname = entries[position].listener.hostname
+            wider = [other for wide in suffixes(hostname) for other in hosts.get(wide, ()) if other != position]
+            if wider:
+                found.update((position, *wider))
+    return frozenset(found)
+
+
+def _overlaps(item: JudgedListener, overlaps: bool) -> JudgedListener:
+    if not overlaps:
+        return item
+    message = "another HTTPS listener of the port has some of its hosts: requests may come over the other's connection"
+    told = condition("OverlappingTLSConfig", TRUE, "OverlappingHostnames", message)
+    return replace(item, conditions=(*item.conditions, told))
 
 
 def _is_tcp(entry: _Entry) -> bool:

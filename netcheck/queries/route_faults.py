@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from netcheck.engines.requests import Ever
@@ -51,14 +52,14 @@ def _order(item: Fault) -> tuple[bool, str, int, int, str, str, str]:
 
 def _conditions(label: str, at: str, conditions: Iterable[Condition], place: Place | None) -> Iterator[Fault]:
     """Yield a fault for each bad condition; of several with one cause only the first, as `Programmed` follows `Accepted`."""
+    bad = [item for item in conditions if not is_good(item)]
+    clash = next((item for item in bad if item.type == "Conflicted"), None)
     said: set[str] = set()
-    for item in conditions:
+    for item in [replace(clash, message=bad[0].message or clash.message)] if clash is not None else bad:
         cause = item.message or item.reason
-        if is_good(item) or cause in said or (item.type == "Programmed" and said):
+        if cause in said or (item.type == "Programmed" and said):
             continue
-        said |= {cause, item.reason}
-        if item.type == "Conflicted" and item.reason in {one.split()[-1] for one in said if one != cause}:
-            continue
+        said.add(cause)
         yield Fault(
             object=label,
             at=at,

@@ -195,6 +195,27 @@ def policy_accepted(document, name, gateway):
     return policy_condition(document, name, gateway, {"type": "Accepted", "status": "True"})
 
 
+def listeners_conditions(document, name, wanted, *names):
+    found = document.find("gateways", name)["listeners"]
+    return [
+        text for item in found if not names or item["name"] in names for text in differing(item["conditions"], wanted)
+    ]
+
+
+def listener_of(document, name, listener_name):
+    return {item["name"]: item for item in document.find("gateways", name)["listeners"]}[listener_name]
+
+
+def listener_routes(document, name, listener_name, wanted):
+    found = listener_of(document, name, listener_name)["attachedRoutes"]
+    return [] if found == wanted else [f"{wanted} attached routes expected, found {found}"]
+
+
+def listener_without(document, name, listener_name, kind):
+    found = listener_of(document, name, listener_name)["conditions"]
+    return [f"{item} is not expected" for item in found if item["type"] == kind]
+
+
 CHECKS = {
     "accepted": accepted,
     "accepted-by": accepted_by,
@@ -204,6 +225,9 @@ CHECKS = {
     "GatewayMustHaveAttachedListeners": attached_sets,
     "GatewayStatusMustHaveListeners": listeners("gateways"),
     "GatewayListenerMustHaveConditions": gateway_listener,
+    "GatewayListenersMustHaveConditions": listeners_conditions,
+    "GatewayListenerMustHaveAttachedRoutes": listener_routes,
+    "GatewayListenerMustNotHaveCondition": listener_without,
     "ListenerSetStatusMustHaveListeners": listeners("listenerSets"),
     "ListenerSetListenersMustHaveConditions": set_listeners,
     "ListenerSetMustHaveCondition": set_condition,

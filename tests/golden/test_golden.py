@@ -37,7 +37,7 @@ CASES = {
     "list-explain.txt": ["list", SHOP, "--focus", "data/db", "--explain"],
     "list-explain.json": ["list", SHOP, "--focus", "data/db", "--explain", "-o", "json"],
     "routes.txt": ["routes", "testdata/routes", "--allow-incomplete"],
-    "routes.json": ["routes", "testdata/routes", "--allow-incomplete", "-o", "json"],
+    "routes.json": ["routes", "testdata/routes", "--allow-incomplete", "-o", "json", "--reached", "never"],
     "routes.md": ["routes", "testdata/routes", "--allow-incomplete", "-o", "md"],
     "exposure.txt": ["exposure", SHOP],
     "exposure-verbose.txt": ["exposure", DOORS, "-v"],

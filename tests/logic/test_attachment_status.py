@@ -25,6 +25,7 @@ from netcheck.model.gateway import (
 )
 from netcheck.model.objects import ServicePort, ServiceType
 from netcheck.model.profile import Profile, Switch
+from netcheck.queries.routes import routes
 from tests.logic.gateway_building import (
     ALL,
     authority,
@@ -134,7 +135,7 @@ class TestConflicts:
     def test_tcp_conflicts_with_everything_else_on_its_port(self):
         loaded = cluster(gateway(listener("a", "TCP"), listener("b", hostname="a.com"), listener("c", "UDP")))
         assert serving(loaded) == ["c"]
-        assert listener_status(loaded)["b"]["Accepted"] == ("False", "ProtocolConflict")
+        assert listener_status(loaded)["b"]["Conflicted"] == ("True", "ProtocolConflict")
 
     def test_a_gateway_wins_over_its_listener_sets(self):
         loaded = cluster(gateway(listener_sets=ALL), listener_set("set", listener("x"), listener("y", port=81)))
@@ -158,6 +159,22 @@ class TestConflicts:
         first = listener_set("a", listener("x", "TCP", 81), created=OLD)
         second = listener_set("b", listener("y", "HTTP", 81), created=NEW)
         assert serving(cluster(gateway(listener_sets=ALL), first, second)) == ["http", "x"]
+
+
+class TestOverlapping:
+    """Listener condition OverlappingTLSConfig: HTTPS listeners of one port with hosts in common."""
+
+    def test_who_has_hosts_in_common(self):
+        hosts = {"a": "foo.example.com", "b": "*.example.com", "c": "a.example.net", "d": "b.example.net"}
+        listeners = [listener(name, "HTTPS", 443, hostname=host, tls_mode="Terminate") for name, host in hosts.items()]
+        other = listener("e", "HTTPS", 8443, hostname="foo.example.com", tls_mode="Terminate")
+        found = listener_status(cluster(gateway(*listeners, other)))
+        assert [name for name in "abcde" if "OverlappingTLSConfig" in found[name]] == ["a", "b"]
+
+    def test_it_is_no_fault(self):
+        listeners = [listener(name, "HTTPS", 443, hostname=host, tls_mode="Terminate")
+                     for name, host in (("a", ""), ("b", "b.com"))]  # fmt: skip
+        assert routes(cluster(gateway(*listeners))).faults == ()
 
 
 class TestListenerSets:
