@@ -102,7 +102,7 @@ def _lookup(cluster: Cluster, resolver: _Resolver, name: str, aliases: tuple[str
     """Return what a full name is, or None iff there is no such name."""
     zone = cluster.cluster_domain.lower().strip(".")
     if name != zone and not name.endswith(f".{zone}"):
-        return _outside(name, aliases)
+        return _outside(cluster, name, aliases)
     if resolver.cluster_dns is None:
         return _unknown(name, "DNS-7", f"whether the resolver that the pod has knows `{zone}` is not in the input")
     parts = name.removesuffix(zone).rstrip(".").split(".")
@@ -113,12 +113,12 @@ def _lookup(cluster: Cluster, resolver: _Resolver, name: str, aliases: tuple[str
     return None
 
 
-def _outside(name: str, aliases: tuple[str, ...]) -> Answer | None:
-    """A name of another zone: a single label is no name of the public DNS."""
-    if "." not in name and not aliases:
+def _outside(cluster: Cluster, name: str, aliases: tuple[str, ...]) -> Answer | None:
+    """A name of another zone. One label is none, nor is `service.namespace[.svc]` of a namespace that is known."""
+    labels = name.split(".")
+    head = labels[:-1] if len(labels) == 3 and labels[-1] == "svc" else labels
+    if not aliases and (len(labels) == 1 or (len(head) == 2 and cluster.knows_namespace(head[1]))):
         return None
-    if name.endswith(".svc.clusterset.local"):
-        return _unknown(name, "DNS-13", "Services of other clusters (ServiceImport) are not modelled")
     return Answer(kind=AnswerKind.EXTERNAL, name=name, aliases=aliases)
 
 
@@ -129,6 +129,8 @@ def _in_services(
         return None
     namespace, service_name = parts[-1], parts[-2]
     service = find_service(cluster, namespace, service_name)
+    if service is None and len(parts) > 2:
+        return None  # names with a host in front are rare enough to be read as names of another zone
     if service is None:
         return _absent(cluster, name, namespace, service_name)
     if len(parts) == 4:

@@ -96,6 +96,7 @@ def trace(
 class _Tracer:
     def __init__(self, cluster: Cluster, default_namespace: str) -> None:
         self._scene = Scene(cluster)
+        self._given = cluster
         self._namespace = default_namespace
         self._clients: dict[str, _Client | Lost] = {}
 
@@ -146,7 +147,7 @@ class _Tracer:
             if text.startswith(f"{kind}:"):
                 item = self._frontend(kind, text.removeprefix(f"{kind}:"), request)
                 return _Client(senders=plane_senders(self._scene, item.plane))
-        end = parse_end(self._scene.cluster, text, self._namespace)
+        end = parse_end(self._given, text, self._namespace)
         match end:
             case Pods(positions=positions):
                 senders = pod_senders(self._scene, positions)
@@ -241,7 +242,7 @@ class _Tracer:
     # ---- Services ----------------------------------------------------------------------------------------------
 
     def _to_named_service(self, asked: _Asked) -> Trace:
-        end = parse_end(self._scene.cluster, f"svc:{asked.meant.text}", self._namespace)
+        end = parse_end(self._given, f"svc:{asked.meant.text}", self._namespace)
         assert isinstance(end, OneService)
         return self._to_service(asked, end.service)
 
@@ -383,7 +384,7 @@ class _Tracer:
     # ---- pods, nodes and addresses -----------------------------------------------------------------------------
 
     def _to_end(self, asked: _Asked) -> Trace:
-        end = parse_end(self._scene.cluster, asked.meant.text, self._namespace)
+        end = parse_end(self._given, asked.meant.text, self._namespace)
         match end:
             case Pods(positions=positions):
                 return self._to_pods(asked, positions)
@@ -410,7 +411,7 @@ class _Tracer:
 
     def _to_address(self, asked: _Asked) -> Trace:
         text = asked.meant.text
-        end = parse_end(self._scene.cluster, text, self._namespace)
+        end = parse_end(self._given, text, self._namespace)
         request = request_to(asked.request, asked.meant)
         if not asked.client.inside or isinstance(end, OneNode):
             found = self._doors_at(text, request)
@@ -465,7 +466,8 @@ class _Tracer:
     def _answered(self, asked: _Asked, answer: Answer) -> Trace:
         service = self._scene.services.get(answer.service) if answer.service is not None else None
         if answer.kind is AnswerKind.SERVICE and service is not None:
-            return self._to_service(asked, service)
+            port = answer.ports[0].port if answer.ports and not asked.said else asked.meant.port
+            return self._to_service(replace(asked, meant=replace(asked.meant, port=port)), service)
         if answer.kind is AnswerKind.PODS and service is not None:
             return self._to_headless(asked, service, answer)
         if answer.kind is AnswerKind.EXTERNAL:
@@ -477,19 +479,22 @@ class _Tracer:
         return asked.way.end(asked.request)
 
     def _to_headless(self, asked: _Asked, service: Service, answer: Answer) -> Trace:
-        """SVC-10: the name stands for the pods themselves; of one of them, for that one."""
+        """SVC-10: the name stands for the pods themselves; of one of them, for that one; SRV tells a port (SVC-11)."""
         whole = answer.name.startswith(f"{service.name}.")
         if whole or not answer.pods:
             return self._to_service(asked, service)
         named = set(answer.pods)
         positions = [i for i, pod in enumerate(self._scene.cluster.pods) if (pod.namespace, pod.name) in named]
-        request = request_to(asked.request, asked.meant)
-        return self._to_pods(replace(asked, meant=replace(asked.meant, port=request.port)), positions)
+        port = request_to(asked.request, asked.meant).port
+        if answer.ports and not asked.said:
+            port = answer.ports[0].port
+        return self._to_pods(replace(asked, meant=replace(asked.meant, port=port)), positions)
 
     def _serving(self, asked: _Asked) -> list[Candidate]:
         request = request_to(asked.request, asked.meant)
         named = [item for item in self._candidates if asked.meant.text in item.addresses]
-        return named or list(serving(self._scene, self._candidates, request, said=asked.said))
+        found = named or list(serving(self._scene, self._candidates, request, said=asked.said))
+        return found or [item for item in self._candidates if item.knows_host(self._scene, request.host)]
 
     def _name_from_outside(self, asked: _Asked) -> Trace:
         fronts = self._serving(asked)

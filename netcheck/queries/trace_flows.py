@@ -54,7 +54,8 @@ class Judged:
             return self.said
         if self.verdict is Verdict.UNKNOWN:
             return "; ".join(dict.fromkeys(item.message for item in self.reasons)) or "a missing fact decides"
-        shown = [item for item in self.deciders if item.action == "deny"] or self.deciders
+        named = [item for item in self.deciders if item.cites != "NP-1"]  # what is no pod has no policies
+        shown = [item for item in named if item.action == "deny"] or named
         return "; ".join(dict.fromkeys(map(_decider_text, shown))) or "no policy speaks of it"
 
 

@@ -51,6 +51,27 @@ class Candidate:
         assert self.ingress_class is not None
         return scene.routing.at_ingress(self.ingress_class, request)
 
+    def knows_host(self, scene: Scene, host: str) -> bool:
+        """Return whether some rule of its names the host, whatever it does with other parts of a request."""
+        return any(name and _covers(name, host) for name in self._hosts(scene))
+
+    def _hosts(self, scene: Scene) -> Iterator[str]:
+        if self.gateway is not None:
+            for bound in scene.attached.listeners(self.gateway):
+                yield bound.listener.hostname
+                for binding in scene.attached.bindings(bound):
+                    yield from binding.hostnames
+        elif self.is_router:
+            yield from (route.host for route in scene.cluster.openshift_routes)
+        else:
+            for ingress in scene.cluster.ingresses:
+                if effective_class(scene.cluster, ingress) == self.ingress_class:
+                    yield from (rule.host for rule in ingress.rules)
+
+
+def _covers(name: str, host: str) -> bool:
+    return host == name or (name.startswith("*.") and host.endswith(name[1:]) and len(host) >= len(name))
+
 
 def candidates(scene: Scene) -> tuple[Candidate, ...]:
     """Return everything that routes requests: Gateways, Ingress classes, the router."""
