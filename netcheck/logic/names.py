@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netcheck.logic.services import find_service, selected, slices_of
 from netcheck.model.cluster import Cluster
@@ -29,6 +29,8 @@ class _Resolver:
     ndots: int = NDOTS
     cluster_dns: bool | None = True
     """Whether the cluster's DNS answers; None: not known."""
+    whole_name: bool = True
+    """Whether the name is looked up as it was given, not completed by the search path."""
 
 
 def resolve(cluster: Cluster, pod: Pod | None, name: str) -> Answer:
@@ -38,7 +40,8 @@ def resolve(cluster: Cluster, pod: Pod | None, name: str) -> Answer:
     tried = name.lower().rstrip(".")
     for candidate in _candidates(name.lower(), resolver):
         tried = candidate
-        answer = _lookup(cluster, resolver, candidate, ())
+        whole = candidate == name.lower().rstrip(".")
+        answer = _lookup(cluster, replace(resolver, whole_name=whole), candidate, ())
         if answer is None:
             continue
         if answer.kind is AnswerKind.UNKNOWN:
@@ -129,8 +132,8 @@ def _in_services(
         return None
     namespace, service_name = parts[-1], parts[-2]
     service = find_service(cluster, namespace, service_name)
-    if service is None and len(parts) > 2:
-        return None  # names with a host in front are rare enough to be read as names of another zone
+    if service is None and len(parts) > 2 and not resolver.whole_name:
+        return None  # by the search path `api.example.com` is such a name too, and means one of another zone
     if service is None:
         return _absent(cluster, name, namespace, service_name)
     if len(parts) == 4:

@@ -32,6 +32,13 @@ def test_the_query_is_what_query_prints(capsys, monkeypatch):
     assert shown(shlex.split(command)[2:], capsys, monkeypatch) == output
 
 
+def test_the_trace_is_what_trace_prints(capsys, monkeypatch):
+    command, _, output = next(block for block in BLOCKS if block.startswith("$ netcheck trace testdata")).partition(
+        "\n"
+    )
+    assert shown(shlex.split(command)[2:], capsys, monkeypatch) == output
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_named(name):
     assert f"`netcheck {name}" in README
