@@ -11,9 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-import z3
-
-from netcheck.engines.requests_smt import EntrySolver
+from netcheck.engines.requests_smt import Asked, EntrySolver
 from netcheck.logic.requests import CompiledFrontend, Entry, Frontend, FrontendId, HostKind, PathKind, Seen, Tie
 from netcheck.logic.routing import Router
 from netcheck.model.cluster import Cluster
@@ -221,25 +219,23 @@ class _Pass:
         self.states: Mapping[int, _State] = dict(self._run())
 
     def _run(self) -> Iterator[tuple[int, _State]]:
-        surely, possibly = self.solver.solver(), self.solver.solver()
-        exact, full = self.solver.exact, self.solver.full
+        surely, possibly = self.solver.asked(), self.solver.asked()
         for rank in self.ranks.values():
             for number in rank:
                 yield number, self._state(number, rank, surely, possibly)
-            surely.add(*(z3.Not(exact[number]) for number in rank))
-            possibly.add(*(z3.Not(full[number]) for number in rank))
+            surely.rule_out(rank, exact=True)
+            possibly.rule_out(rank, exact=False)
 
-    def _state(self, number: int, rank: Sequence[int], surely: z3.Solver, possibly: z3.Solver) -> _State:
+    def _state(self, number: int, rank: Sequence[int], surely: Asked, possibly: Asked) -> _State:
         entry = self.frontend.entries[number]
-        exact, full = self.solver.exact, self.solver.full
         found = None
         if not entry.predicate.all_facts:
-            rivals = [z3.Not(exact[other]) for other in rank if self._may_win(other, number)]
-            found = self.solver.find(surely, [exact[number], *rivals])
+            rivals = [other for other in rank if self._may_win(other, number)]
+            found = surely.find([number], rivals, exact=True)
         if found is not None:
             return _State(self._plain(found, entry), True)
-        before = [z3.Not(full[other]) for other in rank if self._wins(other, number)]
-        return _State(None, self.solver.find(possibly, [full[number], *before]) is not None)
+        before = [other for other in rank if self._wins(other, number)]
+        return _State(None, possibly.find([number], before, exact=False) is not None)
 
     def _known(self, entry: Entry) -> bool:
         return self.frontend.tie is Tie.AGE and bool(entry.created or not entry.owner)
@@ -317,13 +313,13 @@ class _Pass:
 
     def ties(self) -> Iterator[Conflict]:
         """Yield pairs of objects that match one request equally well, with nothing known to decide between them."""
-        solver = self.solver.solver()
+        asked = self.solver.asked()
         for rank in self.ranks.values():
             seen: set[frozenset[str]] = set()
             for one, other in self._pairs(rank):
                 entries = self.frontend.entries[one], self.frontend.entries[other]
                 pair = frozenset(entry.owner for entry in entries)
-                witness = None if pair in seen else self._both(solver, one, other)
+                witness = None if pair in seen else self._both(asked, one, other)
                 if witness is not None and entries[0].outcome.chosen and entries[1].outcome.chosen:
                     seen.add(pair)
                     yield Conflict(
@@ -333,10 +329,10 @@ class _Pass:
                         other=entries[1].outcome.chosen,
                         witness=witness,
                     )
-            solver.add(*(z3.Not(self.solver.exact[number]) for number in rank))
+            asked.rule_out(rank, exact=True)
 
-    def _both(self, solver: z3.Solver, one: int, other: int) -> Request | None:
-        found = self.solver.find(solver, [self.solver.exact[one], self.solver.exact[other]])
+    def _both(self, asked: Asked, one: int, other: int) -> Request | None:
+        found = asked.find([one, other], exact=True)
         if found is None:
             return None
         wanted = {self.frontend.entries[number].outcome.decided for number in (one, other)}
@@ -355,10 +351,9 @@ class _Pass:
 
     def both(self, chosen: Chosen, other: Chosen) -> Request | None:
         """Return a request that two matches match, whichever takes it."""
-        exact = self.solver.exact
         for one in self.numbers.get(chosen, ()):
             for two in self.numbers.get(other, ()):
-                found = self.solver.find(self.solver.solver(), [exact[one], exact[two]])
+                found = self.solver.asked().find([one, two], exact=True)
                 if found is not None:
                     return found
         return None

@@ -142,6 +142,10 @@ class EntrySolver:
         self.exact = [parsed[always + 2 * number] for number in range(len(entries))]
         self.full = [parsed[always + 2 * number + 1] for number in range(len(entries))]
 
+    def asked(self) -> Asked:
+        """Return a fresh place to ask in."""
+        return Asked(self)
+
     def solver(self) -> z3.Solver:
         """Return a solver that knows what holds of every request."""
         solver = z3.SolverFor("QF_FD")
@@ -149,19 +153,9 @@ class EntrySolver:
         solver.add(*self._always)
         return solver
 
-    def find(self, solver: z3.Solver, wanted: Iterable[z3.BoolRef]) -> Request | None:
-        """Return a request that satisfies all of `wanted` besides what the solver holds; None iff there is none.
-
-        Raises:
-            SolverLimit: the solver gave up.
-
-        """
-        solver.push()
-        try:
-            solver.add(*wanted)
-            return self.terms.request(solver.model(), self.port) if checked(solver) else None
-        finally:
-            solver.pop()
+    def request(self, model: z3.ModelRef) -> Request:
+        """Return the request that a model denotes."""
+        return self.terms.request(model, self.port)
 
     def core(self, entry: int, rivals: Sequence[int]) -> tuple[int, ...]:
         """Return a minimal part of `rivals` that takes whatever the entry matches, for every meaning of the facts."""
@@ -180,6 +174,36 @@ class EntrySolver:
             if not checked(solver, *(literals[item] for item in rest)):
                 needed = rest
         return tuple(needed)
+
+
+class Asked:
+    """Questions about entries, with some entries ruled out for good. Entries are positions; `exact` leaves facts aside."""
+
+    def __init__(self, entries: EntrySolver) -> None:
+        self._entries = entries
+        self._solver = entries.solver()
+
+    def rule_out(self, entries: Iterable[int], *, exact: bool) -> None:
+        """Let no request match these entries from now on."""
+        self._solver.add(*(z3.Not(self._term(entry, exact=exact)) for entry in entries))
+
+    def find(self, matched: Iterable[int], unmatched: Iterable[int] = (), *, exact: bool) -> Request | None:
+        """Return a request that matches all of `matched` and none of `unmatched`; None iff there is none.
+
+        Raises:
+            SolverLimit: the solver gave up.
+
+        """
+        self._solver.push()
+        try:
+            self._solver.add(*(self._term(entry, exact=exact) for entry in matched))
+            self._solver.add(*(z3.Not(self._term(entry, exact=exact)) for entry in unmatched))
+            return self._entries.request(self._solver.model()) if checked(self._solver) else None
+        finally:
+            self._solver.pop()
+
+    def _term(self, entry: int, *, exact: bool) -> z3.BoolRef:
+        return self._entries.exact[entry] if exact else self._entries.full[entry]
 
 
 def checked(solver: z3.Solver, *assumptions: z3.BoolRef) -> bool:
