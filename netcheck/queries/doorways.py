@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from netcheck.errors import InternalError
 from netcheck.logic.atoms import indexes
 from netcheck.logic.services import Target
 from netcheck.model.flow import PodEnd, Verdict
@@ -122,10 +123,10 @@ class Doorways:
         if clients is None:
             return (bits & -bits).bit_length() - 1
         shared = self._ground.in_family_of(element, bits)
-        for number in indexes(shared):
+        for number in (*indexes(shared), *indexes(bits)):  # clients of the other family reach nobody here (NET-2)
             if self._ground.addresses(1 << number) & clients:
                 return number
-        return (shared & -shared).bit_length() - 1
+        raise InternalError("some address is a client's")
 
 
 def usable(behind: Iterable[Target], pods: Sequence[Pod]) -> list[Target]:

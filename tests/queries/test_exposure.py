@@ -16,6 +16,7 @@ from netcheck.model.cluster import Cluster
 from netcheck.model.flow import AddressEnd, End, Flow, NodeEnd, OwnNodeEnd, PodEnd, Verdict
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, Namespace, Pod, WorkloadId
 from netcheck.model.profile import Switch
+from netcheck.model.routes import Controller
 from netcheck.queries.exposure import exposure
 from netcheck.queries.openings import (
     METADATA,
@@ -225,6 +226,15 @@ def test_svc_20_with_the_local_policy_only_those_get_in_whom_the_policy_names():
     assert item.addresses == ("192.168.0.12",)
 
 
+def test_net_2_clients_of_another_family_than_the_pods_reach_nobody():
+    text = SHOP.read_text(encoding="utf-8").replace("10.1.0.1", "fd00::1")
+    text = text.replace("loadBalancerSourceRanges:", "externalTrafficPolicy: Local\n  loadBalancerSourceRanges:")
+    (web,) = exposure(load_text(text).cluster, focus=["web"]).workloads
+    item = only(web, "LoadBalancer")
+    assert item.verdict is DENIED
+    assert [decider.cites for decider in item.decided_by] == ["NET-2"]
+
+
 def test_net_16_a_host_port_that_a_policy_closes_says_which():
     item = only(shop()["metrics"], "hostPort")
     assert (item.verdict, item.at) == (DENIED, ("TCP/19100",))
@@ -251,6 +261,16 @@ def test_ing_13_a_proxy_that_is_not_loaded_makes_the_door_unknown():
     item = only(cart, "Ingress")
     assert item.verdict is UNKNOWN
     assert {reason.rule for reason in item.reasons} == {"ING-13"}
+
+
+def test_net_6_a_proxy_that_is_its_own_backend_reaches_itself():
+    text = SHOP.read_text(encoding="utf-8").replace("{selector: {app: cart}", "{selector: {app: metrics}")
+    cluster = load_text(text).cluster
+    cluster = replace(cluster, controllers=(Controller(namespace="shop", labels={"app": "metrics"}),))
+    (metrics,) = exposure(cluster, focus=["metrics"]).workloads
+    item = only(metrics, "Ingress")
+    assert item.verdict is ALLOWED
+    assert "only through itself" in item.note
 
 
 GATEWAY = """
