@@ -36,7 +36,7 @@ FORMATS = ("table", "json", "md")
     type=click.Choice([item.value for item in Ask]),
     default="auto",
     says="auto",
-    text="Ask of each match whether any request ever comes to it; auto: if there are at most 500.",
+    text="Ask of each match whether any request ever comes to it; auto: if there are at most 200.",
 )
 def routes(inputs: Inputs, *, to: str | None, reached: str) -> int:
     """Show which host and path leads to which backend, and the status of every Gateway, listener and route.

@@ -14,8 +14,8 @@ from netcheck.logic.requests import FrontendId
 from netcheck.model.request import Chosen, Request
 from netcheck.queries.requests import reached
 
-MOST_MATCHES = 500
-"""With more matches at doors than this nobody asks for each of them unless told to: it would take many seconds."""
+MOST_MATCHES = 200
+"""With more matches at doors than this nobody asks for each of them unless told to: it would take seconds, as each witness is put to the oracle."""
 
 MatchKey = tuple[str, str, str, int, int]
 """Kind, namespace and name of the object, position of the rule, of the match or -1."""
