@@ -98,6 +98,7 @@ class RequestEngine:
         self.router = router or Router(cluster)
         self._forms = {forms[0].id: forms for forms in self.router.frontends()}
         self._passes: dict[FrontendId, tuple[_Pass, ...]] = {}
+        self._answers: dict[tuple[FrontendId, Chosen], Reached] = {}
 
     def frontends(self) -> tuple[FrontendId, ...]:
         """Return every door with routes, in order."""
@@ -115,6 +116,12 @@ class RequestEngine:
             SolverLimit: the solver gave up.
 
         """
+        known = self._answers.get((frontend, chosen))
+        if known is None:
+            known = self._answers[frontend, chosen] = self._reached(frontend, chosen)
+        return known
+
+    def _reached(self, frontend: FrontendId, chosen: Chosen) -> Reached:
         answers = [form.reached(chosen) for form in self._passed(frontend)]
         verdicts = {answer.verdict for answer in answers}
         if verdicts == {Ever.NO}:
@@ -309,7 +316,8 @@ class _Pass:
 
     def _before(self, other: int, number: int, rank: int) -> bool:
         earlier = self.frontend.entries[other].rank
-        return earlier < rank or (earlier == rank and self._wins(other, number))
+        goes_first = earlier < rank or (earlier == rank and self._wins(other, number))
+        return goes_first and self.solver.may_meet(other, number)
 
     def ties(self) -> Iterator[Conflict]:
         """Yield pairs of objects that match one request equally well, with nothing known to decide between them."""

@@ -157,6 +157,15 @@ class EntrySolver:
         """Return the request that a model denotes."""
         return self.terms.request(model, self.port)
 
+    def may_meet(self, one: int, other: int) -> bool:
+        """Return false only if no request matches both entries: their hosts or their paths have no atom in common."""
+        first, second = self.terms.predicates[one], self.terms.predicates[other]
+        hosts, paths = self.terms.atoms.hosts.masks, self.terms.atoms.paths.masks
+        return bool(
+            hosts.get(first.host, 0) & hosts.get(second.host, 0)
+            and paths.get(first.path, 0) & paths.get(second.path, 0)
+        )
+
     def core(self, entry: int, rivals: Sequence[int]) -> tuple[int, ...]:
         """Return a minimal part of `rivals` that takes whatever the entry matches, for every meaning of the facts."""
         solver = self.solver()
@@ -168,7 +177,7 @@ class EntrySolver:
         if checked(solver, *literals.values()):
             return ()
         found = {str(item) for item in solver.unsat_core()}
-        needed = [number for number in needed if str(literals[number]) in found]
+        needed = [number for number in needed if f"without_{number}" in found]
         for number in tuple(needed):
             rest = [item for item in needed if item != number]
             if not checked(solver, *(literals[item] for item in rest)):
