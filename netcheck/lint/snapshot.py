@@ -14,6 +14,7 @@ from netcheck.engines.lowering import bounds_with_open_labels, candidate_values
 from netcheck.engines.sets import SetEngine
 from netcheck.engines.tables import DirectionTables, Table
 from netcheck.lint.podindex import PodIndex
+from netcheck.lint.requests import Questions
 from netcheck.lint.wording import owner
 from netcheck.logic.atoms import indexes
 from netcheck.logic.attachment import Attachments, attachments
@@ -168,6 +169,11 @@ class Snapshot:
     def router(self) -> Router:
         """The router of the cluster."""
         return Router(self.cluster, self.attached)
+
+    @cached_property
+    def requests(self) -> Questions:
+        """Questions about requests."""
+        return Questions(self.cluster, self.router)
 
     # ---- the engine ----------------------------------------------------------------------------------------------
 
