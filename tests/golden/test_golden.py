@@ -44,6 +44,19 @@ CASES = {
     "exposure.json": ["exposure", DOORS, "-o", "json"],
     "lint.txt": ["lint", SHOP],
     "lint.json": ["lint", SHOP, "-o", "json"],
+    **{
+        f"trace-{name}.txt": ["trace", "testdata/trace", *words]
+        for name, words in {
+            "gateway": ["--to", "http://shop.example.com/cart/1"],
+            "redirect": ["--to", "http://shop.example.com/old"],
+            "no-endpoint": ["--to", "http://shop.example.com/admin"],
+            "bad-backend": ["--to", "http://shop.example.com/lost"],
+            "no-route": ["--to", "http://198.18.7.7/none", "--host", "shop.example.com"],
+            "headless": ["--from", "shop/cart", "--to", "db-1.db:5432"],
+            "alias": ["--from", "shop/cart", "--to", "https://payments/"],
+        }.items()
+    },
+    "trace.json": ["trace", "testdata/trace", "--requests", "testdata/trace-requests.json", "-o", "json"],
 }
 
 
