@@ -8,7 +8,7 @@ from netcheck.logic.routing import Router
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Verdict
 from netcheck.model.objects import Service
-from netcheck.model.request import Chosen, Request, Routed, Scheme, Share
+from netcheck.model.request import Chosen, Request, Routed, Share
 from netcheck.semantics.ingress import route_at_ingress, route_at_router
 from netcheck.semantics.routing import route_at_gateway, route_in_mesh
 from tests import route_strategies
@@ -80,22 +80,6 @@ def difference(
     for name, production, oracle in doors(cluster, router):
         for request in asked if name.startswith(only) else ():
             ours, theirs = shown(production(request)), shown(oracle(request))
-            if ours != theirs and not read_differently(cluster, name, request):
+            if ours != theirs:
                 return name, request, ours, theirs
     return None
-
-
-def read_differently(cluster: Cluster, door: str, request: Request) -> bool:
-    """Return whether it is plain HTTP to a Service with GRPCRoutes, of which the oracle's reading is another one.
-
-    GW-19: a GRPCRoute matches gRPC requests. `test_routing` holds that this is the only difference.
-    """
-    return (
-        request.scheme is Scheme.HTTP
-        and door.startswith("Service")
-        and any(
-            route.kind == "GRPCRoute" and door.startswith(f"Service {parent.namespace}/{parent.name} ")
-            for route in cluster.routes
-            for parent in route.parents
-        )
-    )
