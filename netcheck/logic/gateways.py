@@ -153,17 +153,19 @@ class Gateways:
         """Yield the lines of HTTPS and TLS listeners: the SNI chooses one, and the Host must agree with it (GW-36)."""
         schemes = frozenset({Scheme.HTTPS} if clear else {Scheme.HTTPS, Scheme.GRPC})
         fellows = [item for item in listeners if item.listener.protocol == "HTTPS"]
+        tests = [host_test(bound.listener.hostname) for bound in listeners]
+        everyone = tuple(_together(listeners))
         for level, bound in enumerate(listeners):
-            own = host_test(bound.listener.hostname)
+            own = tests[level]
             if bound.listener.protocol == "TLS":
                 yield from self._passed((1, level), bound, RequestPredicate(schemes=schemes | {Scheme.TLS}))
                 continue
             base = RequestPredicate(schemes=schemes, sni=own)
             base = replace(base, facts=_listener_facts(bound))
             lost = Outcome(status=421, served=_served(bound))
-            inside = [item for item in listeners[:level] if _strictly_inside(item, bound)]
-            for place, others in ((-1, inside), (2, listeners)):
-                for host, facts in _together(others):
+            inside = [listeners[place] for place in range(level) if tests[place] != own and _inside(tests[place], own)]
+            for place, others in ((-1, tuple(_together(inside))), (2, everyone)):
+                for host, facts in others:
                     elsewhere = replace(base, also_host=(host,), facts=(*base.facts, *facts))
                     yield Line(key=(1, level, place), predicate=elsewhere, outcome=lost)
             yield from self._section((1, level), bound, _pool(bound, fellows, isolated=isolated), base)
@@ -332,11 +334,6 @@ def _together(listeners: Sequence[BoundListener]) -> Iterator[tuple[HostSet, tup
     for bound in listeners:
         if bound.reasons:
             yield HostSet(frozenset({host_test(bound.listener.hostname)})), _listener_facts(bound)
-
-
-def _strictly_inside(bound: BoundListener, other: BoundListener) -> bool:
-    own, wide = host_test(bound.listener.hostname), host_test(other.listener.hostname)
-    return own != wide and _inside(own, wide)
 
 
 def _pool(bound: BoundListener, listeners: Sequence[BoundListener], *, isolated: bool) -> list[BoundListener]:

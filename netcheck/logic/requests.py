@@ -376,18 +376,23 @@ class CompiledFrontend:
     def __init__(self, frontend: Frontend) -> None:
         self.frontend = frontend
         self._hosts: dict[HostTest, dict[PathTest, list[int]]] = {}
+        self._names: dict[HostTest, dict[PathTest, list[int]]] = {}
         made_up: set[HostTest] = set()
         for number, entry in enumerate(frontend.entries):
-            host, path = entry.predicate.host, entry.predicate.path
-            paths = self._hosts.setdefault(host, {})
-            paths.setdefault(path, []).append(number)
+            host, name, path = entry.predicate.host, entry.predicate.sni, entry.predicate.path
+            by_name = host == ANY_HOST and isinstance(name, HostTest) and name != ANY_HOST
+            index, key = (self._names, name) if by_name else (self._hosts, host)
+            assert isinstance(key, HostTest)
+            index.setdefault(key, {}).setdefault(path, []).append(number)
             if host.kind is HostKind.MADE_UP:
                 made_up.add(host)
         self._made_up = tuple(sorted(made_up, key=lambda test: test.name))
 
     def candidates(self, seen: Seen) -> list[int]:
-        """Return the positions of all entries whose host and path let the request pass, in order."""
+        """Return the positions of all entries whose host (of those without: SNI) and path let the request pass, in order."""
         hosts = [self._hosts[test] for test in self._host_tests(seen.host) if test in self._hosts]
+        if self._names:
+            hosts += [self._names[test] for test in host_tests(seen.sni) if test in self._names]
         if not hosts:
             return []
         found: list[int] = []
