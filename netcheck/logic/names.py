@@ -118,17 +118,23 @@ def _lookup(cluster: Cluster, resolver: _Resolver, name: str, aliases: tuple[str
 
 def _outside(cluster: Cluster, name: str, aliases: tuple[str, ...]) -> Answer | None:
     """A name of another zone. One label is none, nor is `service.namespace[.svc]` of a namespace that is known."""
-    labels = name.split(".")
-    head = labels[:-1] if len(labels) == 3 and labels[-1] == "svc" else labels
-    if not aliases and (len(labels) == 1 or (len(head) == 2 and cluster.knows_namespace(head[1]))):
+    if _is_cut_short(cluster, name.split(".")):
         return None
     return Answer(kind=AnswerKind.EXTERNAL, name=name, aliases=aliases)
+
+
+def _is_cut_short(cluster: Cluster, labels: list[str]) -> bool:
+    """Return whether a name is one of the cluster's without its end, which only the search path can add."""
+    if len(labels) == 1 or (len(labels) == 2 and labels[1] == "svc"):
+        return True
+    head = labels[:-1] if labels[-1] == "svc" else labels
+    return len(head) == 2 and head[1] in cluster.namespaces
 
 
 def _in_services(
     cluster: Cluster, resolver: _Resolver, name: str, parts: list[str], aliases: tuple[str, ...]
 ) -> Answer | None:
-    if not 2 <= len(parts) <= 4 or (len(parts) == 4 and not (parts[0][:1] == parts[1][:1] == "_")):
+    if not 2 <= len(parts) <= 4 or (len(parts) == 4 and not _is_srv(parts)):
         return None
     namespace, service_name = parts[-1], parts[-2]
     service = find_service(cluster, namespace, service_name)
@@ -151,6 +157,10 @@ def _in_services(
         aliases=aliases,
         addresses=tuple(sorted(service.cluster_ips)),
     )
+
+
+def _is_srv(parts: list[str]) -> bool:
+    return parts[0].startswith("_") and parts[1] in ("_tcp", "_udp", "_sctp")
 
 
 def _absent(cluster: Cluster, name: str, namespace: str, service: str) -> Answer | None:
@@ -267,8 +277,8 @@ def _endpoint(cluster: Cluster, name: str, service: Service, host: str, aliases:
 
 
 def _may_be_called(item: _Endpoint, host: str) -> bool:
-    if item.pod is not None and item.pod.name == host:
-        return True
+    if item.pod is None or item.pod.name == host:
+        return True  # a slice may give a hostname to an address that is no pod's
     if not item.addresses:
         return _is_dashed(host)
     return any(re.sub(r"[.:]", "-", address) == host for address in item.addresses)

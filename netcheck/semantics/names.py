@@ -159,7 +159,7 @@ def _of_service(cluster: Cluster, full: str, namespace: str, name: str) -> Answe
     if service.type is ServiceType.EXTERNAL_NAME:
         return follow(cluster, full, service)
     if service.headless:
-        return _of_pods(full, service, ready_pods(cluster, service), ready_addresses(cluster, service))
+        return _of_pods(cluster, full, service, ready_pods(cluster, service), ready_addresses(cluster, service))
     return Answer(
         kind=AnswerKind.SERVICE, name=full, service=(namespace, name), addresses=tuple(sorted(service.cluster_ips))
     )
@@ -208,10 +208,19 @@ def ready_addresses(cluster: Cluster, service: Service) -> list[str]:
     return [item.address for part in slices_of(cluster, service) for item in part.endpoints if item.ready]
 
 
-def _of_pods(full: str, service: Service, pods: Sequence[Pod], addresses: Sequence[str]) -> Answer:
-    """DNS-1: nobody ready has no name."""
-    if not pods and not addresses:
+def _nobody(cluster: Cluster, full: str, service: Service) -> Answer:
+    """DNS-1: nobody ready has no name; but where no endpoint is loaded at all there may be others (SVC-2, SVC-13)."""
+    loaded = selected_pods(cluster, service) if service.selector else slices_of(cluster, service)
+    if loaded or cluster.whole:
         return _nothing(full)
+    what = f"which endpoints Service {service.namespace}/{service.name} has, of which none is in the input"
+    return _unknown(full, "SVC-2" if service.selector else "SVC-13", what)
+
+
+def _of_pods(cluster: Cluster, full: str, service: Service, pods: Sequence[Pod], addresses: Sequence[str]) -> Answer:
+    """DNS-1: the endpoints that are ready."""
+    if not pods and not addresses:
+        return _nobody(cluster, full, service)
     return Answer(
         kind=AnswerKind.PODS,
         name=full,
@@ -231,14 +240,14 @@ def _endpoint(cluster: Cluster, full: str, namespace: str, name: str, host: str)
     pods = ready_pods(cluster, service)
     named = [pod for pod in pods if host in hostnames_of(service, pod)]
     if named:
-        return _of_pods(full, service, named, [address for pod in named for address in pod.addresses])
+        return _of_pods(cluster, full, service, named, [address for pod in named for address in pod.addresses])
     if any(host in _other_ids(pod) for pod in pods) or host in map(_dashed, ready_addresses(cluster, service)):
         what = f"by which id the DNS server names endpoints without a host name: it decides about `{full}`"
         return replace(_unknown(full, "DNS-3", what), service=(namespace, name))
     if not service.selector and ready_addresses(cluster, service):
         what = f"the host names of the endpoints of Service {namespace}/{name}, which are written by hand"
         return replace(_unknown(full, "DNS-3", what), service=(namespace, name))
-    return _nothing(full)
+    return _nothing(full) if pods else _nobody(cluster, full, service)
 
 
 def hostnames_of(service: Service, pod: Pod) -> tuple[str, ...]:
@@ -269,8 +278,8 @@ def _srv(cluster: Cluster, full: str, namespace: str, name: str, wanted: tuple[s
         return _nothing(full)
     host = f"{name}.{namespace}.svc.{cluster.cluster_domain.lower()}"
     answer = _of_service(cluster, host, namespace, name)
-    if answer.kind is AnswerKind.NXDOMAIN:
-        return _nothing(full)
+    if answer.kind in (AnswerKind.NXDOMAIN, AnswerKind.UNKNOWN):
+        return replace(answer, name=full)
     ports = _srv_answers(cluster, service, port, host) if service.headless else {SRV(host, port.port)}
     return replace(answer, name=full, ports=tuple(sorted(ports)))
 
