@@ -3,11 +3,12 @@ VENV ?= .venv
 # An activated virtual environment is used as it is; otherwise that of `make setup`.
 BIN := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),$(VENV))/bin
 CORPUS ?= ../shared/corpus/dev
+REAL ?= ../shared/real
 N ?= 20000
 SEED ?= 0
 TIMES ?= 1
 
-.PHONY: help setup test check format types imports agree fuzz conformance bench golden docs docs-check clean
+.PHONY: help setup test check format types imports agree fuzz conformance real bench golden docs docs-check clean
 
 help:  ## Show this help.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +46,9 @@ conformance:  ## Verdicts of other projects' test suites (CORPUS=../shared/corpu
 	    $(if $(wildcard testdata/justified.yaml),--justified testdata/justified.yaml) $(CONFORMANCE_OPTIONS) && \
 	  $(BIN)/python -m tests.conformance_status $(CORPUS) --justified testdata/justified.yaml; \
 	else echo "no conformance tool or no corpus at $(CORPUS): nothing compared"; fi
+
+real:  ## Traces of real manifests that are not in this repository (REAL=../shared/real).
+	NETCHECK_REAL=$(abspath $(REAL)) $(BIN)/python -m pytest -q tests/golden/test_real.py
 
 bench:  ## Time the command line on generated clusters.
 	$(BIN)/python -m benchmarks.run

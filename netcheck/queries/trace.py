@@ -348,7 +348,7 @@ class _Tracer:
         seen = seen_as(senders, door)
         text = allowed.reason or f"the pods see {_seen(senders, seen, door)}"
         rule = "SVC-18" if allowed.reason else "NP-22"
-        shown = ", ".join(door.addresses[:2]) or door.kind.value
+        shown = ", ".join(door.addresses[:2])
         way.add(what, allowed.verdict, text, rule=rule, translation=shown, place=door.place)
         if way.is_blocked:
             return way.end(asked.request)

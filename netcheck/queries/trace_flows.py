@@ -332,7 +332,7 @@ def _for_each(found: Iterable[Judged], differing: tuple[Reason, ...]) -> Judged:
     items = list(found)
     verdicts = {item.verdict for item in items}
     if len(verdicts) == 1 and Verdict.UNKNOWN not in verdicts:
-        return items[0]
+        return items[-1]
     if not items:
         return Judged(verdict=Verdict.DENIED)
     own = tuple(reason for item in items for reason in item.reasons)
