@@ -530,15 +530,7 @@ class SmtEngine:
             if self._is_element(found, number) and z3.is_true(
                 model.eval(self._element_term(end, number), model_completion=True)
             ):
-                return FoundEnd(
-                    kind=found.kind,
-                    element=number,
-                    namespace=found.namespace,
-                    namespace_is_new=found.namespace_is_new,
-                    namespace_labels=found.namespace_labels,
-                    labels=found.labels,
-                    addresses=found.addresses,
-                )
+                return replace(found, element=number)
         return found
 
     def _is_element(self, found: FoundEnd, number: int) -> bool:
@@ -580,6 +572,21 @@ def separating_flow(one: Cluster, other: Cluster, *, timeout_ms: int = DEFAULT_T
         if found is not None:
             return found
     return None
+
+
+class Refuter:
+    """Questions about one text of assertions: each names the Boolean constants that are to be true."""
+
+    def __init__(self, lines: Iterable[str], timeout_ms: int = DEFAULT_TIMEOUT_MS) -> None:
+        self._solver = z3.SolverFor("QF_FD")
+        self._solver.set("timeout", timeout_ms)
+        self._solver.add(z3.parse_smt2_string("\n".join(lines)))
+
+    def refuted(self, names: Iterable[str]) -> tuple[str, ...] | None:
+        """Return names that are proved never to be true together, among those given; None where that is not proved."""
+        if self._solver.check(*map(z3.Bool, names)) != z3.unsat:
+            return None
+        return tuple(map(str, self._solver.unsat_core()))
 
 
 def _name_selector(names: frozenset[str]) -> LabelSelector:

@@ -127,6 +127,15 @@ class DirectionTables:
         opaque = tuple(stage for stage in self._pipeline.opaque if self._lowering.bounds(stage.subject, 4)[1] & bits)
         return self._table(bits, stages, opaque, self._own_key(element, stages), version)
 
+    def matched_by(self, stage: Stage, subject: int, version: int) -> tuple[tuple[Part, ...], ...]:
+        """Return for each rule of a stage what it matches alone, for one class as subject; parts may overlap."""
+        return tuple(tuple(self._alone(rule, subject, version)) for rule in stage.rules)
+
+    def _alone(self, rule: Rule, subject: int, version: int) -> Iterable[Part]:
+        for entry in self._lower(rule, subject, version):
+            must, may = self._join([entry], version)
+            yield Part(entry.mask, must if entry.doubt is None else 0, may)
+
     def _stages_near(self, element: int) -> Iterable[Stage]:
         namespace = self._universe.elements[element].namespace
         for group in self._pipeline.groups:

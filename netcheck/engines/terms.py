@@ -402,7 +402,7 @@ class Encoding:
 
     def _pipeline(self, program: Program, pipeline: Pipeline, version: int) -> str:
         subject, peer = ("d", "s") if pipeline.direction is Direction.INGRESS else ("s", "d")
-        context = _Context(program, pipeline.direction, version, subject, peer)
+        context = Context(program, pipeline.direction, version, subject, peer)
         term = "true"
         for group in reversed(pipeline.groups):
             term = self._group(context, pipeline, group, term)
@@ -422,12 +422,12 @@ class Encoding:
             self.opaque[name] = stage
         return name
 
-    def _group(self, context: _Context, pipeline: Pipeline, group: Group, following: str) -> str:
+    def _group(self, context: Context, pipeline: Pipeline, group: Group, following: str) -> str:
         if group.mode is Mode.UNION:
             return self._union(context, pipeline, group, following)
         return self._first_match(context, group, following)
 
-    def _union(self, context: _Context, pipeline: Pipeline, group: Group, following: str) -> str:
+    def _union(self, context: Context, pipeline: Pipeline, group: Group, following: str) -> str:
         isolating, allowing = [], []
         for opaque in pipeline.opaque:
             if opaque.additive:  # of unknown effect: it may isolate its subject, and then may allow the flow (NP-5)
@@ -447,13 +447,13 @@ class Encoding:
         inner = disj((exempt, *allowing))
         return f"(ite {isolated} {inner} {following})" if isolated != "false" else following
 
-    def _exempt(self, context: _Context, group: Group) -> str:
+    def _exempt(self, context: Context, group: Group) -> str:
         certain = self._predicate(group.exempt, context.peer, context.version)
         doubtful = self._predicate(group.maybe_exempt, context.peer, context.version)
         name = "x_ingress" if context.direction is Direction.INGRESS else "x_egress"
         return disj((certain, conj((doubtful, name))))
 
-    def _first_match(self, context: _Context, group: Group, following: str) -> str:
+    def _first_match(self, context: Context, group: Group, following: str) -> str:
         """The first rule that matches decides; of policies of one priority any that matches may be applied (ADM-5)."""
         following = self._define(object(), following)
         term = following
@@ -466,7 +466,7 @@ class Encoding:
             )
         return term
 
-    def _tied(self, context: _Context, tied: list[Stage], following: str, rest: str, name: str) -> str:
+    def _tied(self, context: Context, tied: list[Stage], following: str, rest: str, name: str) -> str:
         """The same tie of two programs, or of one in two families, is broken in the same way."""
         matched = [self._matches(context, stage) for stage in tied]
         term = rest
@@ -481,16 +481,20 @@ class Encoding:
             term = self._define(object(), f"(ite {applied} {outcome} {term})")
         return term
 
+    def stage_terms(self, stage: Stage, context: Context) -> tuple[str, tuple[str, ...]]:
+        """Return the terms true iff a stage selects the subject, and iff each of its rules matches peer and port."""
+        return self._subject(stage, context), tuple(self._rule(rule, context) for rule in stage.rules)
+
     def _choice(self, name: str) -> str:
         if name not in self.choices:
             self.choices.append(name)
         return name
 
-    def _matches(self, context: _Context, stage: Stage) -> str:
+    def _matches(self, context: Context, stage: Stage) -> str:
         rules = disj(self._rule(rule, context) for rule in stage.rules)
         return self._define(object(), conj((self._subject(stage, context), rules)))
 
-    def _outcome(self, context: _Context, stage: Stage, following: str) -> str:
+    def _outcome(self, context: Context, stage: Stage, following: str) -> str:
         """Return what the stage decides of a flow that some rule of it matches."""
         term = "false"
         for rule in reversed(stage.rules):
@@ -498,13 +502,13 @@ class Encoding:
             term = self._define(object(), f"(ite {self._rule(rule, context)} {result} {term})")
         return term
 
-    def _subject(self, stage: Stage, context: _Context) -> str:
+    def _subject(self, stage: Stage, context: Context) -> str:
         name = self.presence.get(stage.origin.policy)
         if name is None:
             name = self.presence[stage.origin.policy] = f"p_{len(self.presence)}"
         return conj((name, self._predicate(stage.subject, context.subject, context.version)))
 
-    def _rule(self, rule: Rule, context: _Context) -> str:
+    def _rule(self, rule: Rule, context: Context) -> str:
         key = (id(rule), context.direction, context.version)
         found = self._names.get(key)
         if found is None:
@@ -512,7 +516,7 @@ class Encoding:
             found = self._define(key, conj((peer, self._port_predicate(rule.ports, context))))
         return found
 
-    def _port_predicate(self, ports: PortPredicate, context: _Context) -> str:
+    def _port_predicate(self, ports: PortPredicate, context: Context) -> str:
         if ports.any_port:
             return "true"
         seen = "true"
@@ -578,7 +582,7 @@ class Encoding:
 
 
 @dataclass(frozen=True, slots=True)
-class _Context:
+class Context:
     """Which program, direction and family a term is for, and which end is the subject."""
 
     program: Program
