@@ -22,9 +22,12 @@ class Dated(Protocol):
         """`metadata.creationTimestamp`, or empty."""
 
 
-def order_key(item: Dated) -> tuple[str, str, str]:
-    """Return the key by which objects are sorted that have creation times; those without go first, by name."""
-    return (item.created, item.namespace, item.name)
+def order_key(item: Dated) -> tuple[str, str]:
+    """Return the key by which objects are sorted that have creation times; those without go first, by name.
+
+    Names are compared as one string `{namespace}/{name}`, as GW-18 says: `a-b/x` comes before `a/x`.
+    """
+    return (item.created, f"{item.namespace}/{item.name}")
 
 
 def in_order(items: Sequence[Dated]) -> bool:

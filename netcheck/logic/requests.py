@@ -466,6 +466,9 @@ class _Walk:
         """Return every outcome once, and what decides between them."""
         self._group(0, {})
         found = tuple(self.outcomes.values())
+        if self.ways > MAX_WAYS:
+            message = f"more than {MAX_WAYS} ways to fill in the facts that are missing here: not all were tried"
+            return found, (*self.reasons, Reason(rule="LIMIT", message=message))
         return found, (tuple(self.reasons) if len(found) > 1 else ())
 
     def _ends(self, outcome: Outcome) -> None:

@@ -54,11 +54,17 @@ def problem(setting: Setting, route: Route, ref: BackendRef, *, mesh: bool) -> s
         there = setting.exists(ref.namespace, f"Service {ref.namespace}/{ref.name}", "GW-24")
         return "" if there else "BackendNotFound"
     if service.type is ServiceType.EXTERNAL_NAME:
-        return "InvalidKind"  # GW-25: not to be supported
+        return _of_external_name(setting, ref)
     port = _port(service, route, ref)
     if port is None:
         return "BackendNotFound"
     return _port_problem(setting, route, service, port)
+
+
+def _of_external_name(setting: Setting, ref: BackendRef) -> str:
+    """GW-25: implementations should not forward to a Service of type ExternalName; whether this one does is not known."""
+    message = f"whether the implementation forwards to Service {ref.namespace}/{ref.name} of type ExternalName"
+    return "" if setting.holds(("external name",), "GW-25", message) else "InvalidKind"
 
 
 def _may_refer(setting: Setting, route: Route, ref: BackendRef, *, mesh: bool) -> bool:
