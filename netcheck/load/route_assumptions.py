@@ -29,6 +29,14 @@ def route_assumptions(cluster: Cluster) -> Iterator[Assumption]:
             f"{_few(f'{namespace}/{name}' for namespace, name in secrets)}",
             rule="GW-3",
         )
+    authorities = _authorities_not_loaded(cluster)
+    if authorities:
+        yield Assumption(
+            message="certificates of authorities that are not loaded are taken to exist: "
+            f"{_few(f'{kind} {namespace}/{name}' for kind, namespace, name in authorities)}",
+            option="closedWorld: true in the configuration",
+            rule="GW-28",
+        )
     if any(parent.group == "" and parent.kind == "Service" for route in cluster.routes for parent in route.parents):
         yield Assumption(message="a mesh is taken to put routes of Services in force", rule="GW-32")
     absent = _absent_backends(cluster)
@@ -66,6 +74,20 @@ def _certificates_not_loaded(cluster: Cluster) -> list[Name]:
         if (found := gateway.backend_certificate) is not None and found.kind == "Secret"
     }
     return sorted(named - loaded)
+
+
+def _authorities_not_loaded(cluster: Cluster) -> list[tuple[str, str, str]]:
+    """Return kind, namespace and name of what Gateways check clients by, and policies backends."""
+    if cluster.whole:
+        return []
+    of_clients = (ref for gateway in cluster.gateways for item in gateway.frontend for ref in item.authorities)
+    of_backends = (ref for policy in cluster.backend_tls for ref in policy.authorities)
+    named = {
+        (ref.kind, ref.namespace, ref.name)
+        for ref in (*of_clients, *of_backends)
+        if not ref.group and ref.kind in ("ConfigMap", "Secret")
+    }
+    return sorted(named - {(item.kind, item.namespace, item.name) for item in cluster.materials})
 
 
 def _absent_backends(cluster: Cluster) -> list[Name]:

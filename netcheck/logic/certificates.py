@@ -1,7 +1,7 @@
 """Secrets and ConfigMaps that Gateways and policies refer to: whether they may, and whether they hold what is needed.
 
-A certificate's Secret that is not loaded is taken to exist, as Secrets are rarely among manifests; certificates of
-authorities are absent where the input tells what the namespace holds.
+What is not loaded is taken to exist: Secrets are rarely among manifests, and certificates of authorities are often put
+into the cluster by other programs. Only in a whole input is an authority that is not there absent.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Certificates:
 
     def __init__(self, cluster: Cluster, grants: Grants) -> None:
         self._grants = grants
+        self._whole = cluster.whole
         self._found = {(item.kind, item.namespace, item.name): item for item in cluster.materials}
 
     def keypair(self, source: GrantFrom, ref: ObjectRef, reason: str = "InvalidCertificateRef") -> Reference:
@@ -61,9 +62,7 @@ class Certificates:
         if refused is not None:
             return refused
         found, what = self._material(ref), f"{ref.kind} `{ref.namespace}/{ref.name}`"
-        if found is None and not self._grants.knows(ref.namespace):
-            return Reference(missing=f"whether {what} exists: the input does not define its namespace")
-        if found is not None and found.authority:
+        if found.authority if found is not None else not self._whole:
             return GOOD
         message = f"{what} is not in the input" if found is None else f"{what} holds no PEM certificate in `ca.crt`"
         return Reference(reason="InvalidCACertificateRef", message=message)

@@ -172,11 +172,11 @@ def _authority_is_valid(setting: Setting, spot: Spot, ref: ObjectRef) -> bool:
 
 
 def authority_exists(setting: Setting, ref: ObjectRef) -> bool:
-    """GW-28: a ConfigMap or Secret with certificates; absent where the input tells what the namespace holds."""
+    """GW-28: a ConfigMap or Secret with certificates; one that is not loaded is absent only if the input is whole."""
     loaded = [item for item in setting.cluster.materials if _names(ref, item.kind, item.namespace, item.name)]
     if loaded:
         return all(item.authority for item in loaded)
-    return setting.exists(ref.namespace, f"{ref.kind} {ref.namespace}/{ref.name}", "GW-28")
+    return not setting.cluster.whole
 
 
 def _names(ref: ObjectRef, kind: str, namespace: str, name: str) -> bool:

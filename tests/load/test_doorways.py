@@ -360,6 +360,17 @@ class TestAssumptions:
         assert assumed(SECURE) == ["GW-2", "GW-3"]
         assert assumed(SECURE, holder("Secret", a="b")) == ["GW-2"]
 
+    def test_authorities_that_are_not_loaded_are_taken_to_exist_unless_the_input_is_whole(self):
+        refs = "validation: {hostname: a.example, caCertificateRefs: [{group: '', kind: ConfigMap, name: %s}]}"
+        policy = document("BackendTLSPolicy", f"  targetRefs: [{{group: '', kind: Service, name: s}}]\n  {refs % 'k'}")
+        assert assumed(policy) == ["GW-28"]
+        assert assumed(policy, whole=True) == []
+        message = next(iter(load_text(policy).assumptions)).message
+        assert message.endswith("are taken to exist: `ConfigMap shop/k`")
+        refs = "caCertificateRefs: [{group: '', kind: ConfigMap, name: k}]"
+        tls = f"  tls: {{frontend: {{default: {{validation: {{{refs}}}}}}}}}\n"
+        assert assumed(document("Gateway", listeners(L) + tls)) == ["GW-2", "GW-28"]
+
     def test_routes_of_services_are_taken_to_be_in_force(self):
         assert assumed(document("HTTPRoute", "  parentRefs: [{group: '', kind: Service, name: s}]")) == ["GW-32"]
 

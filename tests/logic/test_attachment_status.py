@@ -269,7 +269,7 @@ class TestListenerRefs:
         [
             (authority("good"), "ResolvedRefs"),
             (authority("bad"), "InvalidCACertificateRef"),
-            (authority("absent"), "InvalidCACertificateRef"),
+            (authority("absent"), "ResolvedRefs"),
             (authority("good", "Service"), "InvalidCACertificateKind"),
             (authority("good", namespace="vault"), "RefNotPermitted"),
         ],
@@ -280,11 +280,16 @@ class TestListenerRefs:
             Material(kind="ConfigMap", namespace="infra", name="bad"),
         )
         spaces = namespace("infra") | namespace("vault")
-        frontend = (FrontendTLS(port=443, authorities=(ref,)), FrontendTLS(authorities=(authority("absent"),)))
+        frontend = (FrontendTLS(port=443, authorities=(ref,)), FrontendTLS(authorities=(authority("bad"),)))
         loaded = cluster(self.https(frontend=frontend), materials=found, namespaces=spaces)
         status = listener_status(loaded)["x"]
         assert status["ResolvedRefs"][1] == reason
         assert status["Accepted"][1] == ("Accepted" if reason == "ResolvedRefs" else "NoValidCACertificate")
+
+    def test_authorities_of_clients_that_a_whole_cluster_lacks(self):
+        gateway = self.https(frontend=(FrontendTLS(authorities=(authority("absent"),)),))
+        loaded = cluster(gateway, gateway_classes=(GatewayClass(name=gateway.class_name),), whole=True)
+        assert listener_status(loaded)["x"]["ResolvedRefs"][1] == "InvalidCACertificateRef"
 
     def test_a_protocol_of_an_implementation_is_not_known(self):
         loaded = cluster(gateway(listener("x", "example.com/quic")))
@@ -356,11 +361,12 @@ class TestBackends:
 
 class TestBackendTLS:
     GOOD = Material(kind="ConfigMap", namespace="infra", name="good", authority=True)
+    BAD = Material(kind="ConfigMap", namespace="infra", name="bad")
 
     def world(self, *policies, **fields):
         named = service("web", ServicePort(port=80, target_port=80, name="a"))
         return cluster(
-            gateway(), named, route(backends=(backend(),)), *policies, materials=(self.GOOD,), **fields
+            gateway(), named, route(backends=(backend(),)), *policies, materials=(self.GOOD, self.BAD), **fields
         )  # fmt: skip
 
     def status(self, *policies):
@@ -384,9 +390,10 @@ class TestBackendTLS:
     @pytest.mark.parametrize(
         ("refs", "accepted", "resolved"),
         [
-            ((authority("absent"),), "NoValidCACertificate", "InvalidCACertificateRef"),
+            ((authority("bad"),), "NoValidCACertificate", "InvalidCACertificateRef"),
             ((authority("good", "Bundle"),), "NoValidCACertificate", "InvalidKind"),
-            ((authority("good"), authority("absent")), "Accepted", "InvalidCACertificateRef"),
+            ((authority("good"), authority("bad")), "Accepted", "InvalidCACertificateRef"),
+            ((authority("absent"),), "Accepted", "ResolvedRefs"),
         ],
     )
     def test_invalid_authorities(self, refs, accepted, resolved):
@@ -395,8 +402,12 @@ class TestBackendTLS:
         assert (found["Accepted"][1], found["ResolvedRefs"][1]) == (accepted, resolved)
         assert self.problem(policy) == ("" if accepted == "Accepted" else "InvalidTLS")
 
+    def test_authorities_that_a_whole_cluster_lacks(self):
+        loaded = self.world(tls_policy("tls", authority("absent")), whole=True)
+        assert Backends(loaded).resolve(loaded.routes[0], backend()).share.problem == "InvalidTLS"
+
     def test_an_invalid_policy_does_not_unresolve_the_route(self):
-        loaded = self.world(tls_policy("tls", authority("absent")))
+        loaded = self.world(tls_policy("tls", authority("bad")))
         parent = attachments(loaded).parents(loaded.routes[0])[0]
         assert statuses(parent.conditions)["ResolvedRefs"] == ("True", "ResolvedRefs")
 
@@ -405,17 +416,17 @@ class TestBackendTLS:
         assert self.status(tls_policy("tls", well_known=name))["tls"]["Accepted"][1] == reason
 
     def test_the_older_policy_wins(self):
-        old, new = tls_policy("z", authority("absent"), created=OLD), tls_policy("a", authority("good"), created=NEW)
+        old, new = tls_policy("z", authority("bad"), created=OLD), tls_policy("a", authority("good"), created=NEW)
         assert self.status(old, new)["a"]["Accepted"] == ("False", "Conflicted")
         assert self.problem(old, new) == "InvalidTLS"
 
     def test_without_creation_times_it_is_not_known(self):
-        one, two = tls_policy("z", authority("absent")), tls_policy("a", authority("good"))
+        one, two = tls_policy("z", authority("bad")), tls_policy("a", authority("good"))
         assert self.status(one, two)["a"]["Accepted"] == ("Unknown", "Pending")
         loaded = self.world(one, two)
         found = Backends(loaded).resolve(loaded.routes[0], backend())
         assert (found.share.problem, [item.rule for item in found.reasons]) == ("", ["GW-28"])
 
     def test_a_policy_of_the_port_comes_before_one_of_the_service(self):
-        port, whole = tls_policy("port", authority("good"), section="a"), tls_policy("whole", authority("absent"))
+        port, whole = tls_policy("port", authority("good"), section="a"), tls_policy("whole", authority("bad"))
         assert self.problem(port, whole) == ""

@@ -381,13 +381,24 @@ class TestGW26OfGateways:
 
     def test_authorities_for_clients_must_be_valid_and_a_port_may_have_its_own(self) -> None:
         good = ObjectRef(group="", kind="ConfigMap", namespace="shop", name="ca")
-        bad = FrontendTLS(port=444, authorities=(replace(good, name="absent"),))
+        bad = FrontendTLS(port=444, authorities=(replace(good, name="empty"),))
         both = (FrontendTLS(authorities=(good,)), bad)
         two = listener("one", 443, "HTTPS"), listener("two", 444, "HTTPS")
         loaded = Material(kind="ConfigMap", namespace="shop", name="ca", authority=True)
-        where = world(gateway(*two, frontend=both), route(), materials=(loaded,))
+        where = world(
+            gateway(*two, frontend=both), route(), materials=(loaded, replace(loaded, name="empty", authority=False))
+        )
         assert end(sent(where, self.ASKED)) == "a"
         assert end(sent(where, replace(self.ASKED, port=444))) == "refused"
+
+    @pytest.mark.parametrize(("whole", "expected"), [(False, "a"), (True, "refused")])
+    def test_authorities_that_are_not_loaded_are_absent_only_from_a_whole_input(
+        self, whole: bool, expected: str
+    ) -> None:
+        ref = ObjectRef(group="", kind="ConfigMap", namespace="shop", name="made-elsewhere")
+        made = gateway(listener("one", 443, "HTTPS"), frontend=(FrontendTLS(authorities=(ref,)),))
+        where = world(made, route(), whole=whole, gateway_classes=(GatewayClass(name=made.class_name),))
+        assert end(sent(where, self.ASKED)) == expected
 
 
 class TestGW36:

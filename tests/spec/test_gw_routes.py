@@ -7,6 +7,8 @@ from itertools import permutations
 
 import pytest
 
+from netcheck.model.flow import Verdict
+from netcheck.model.flow import Verdict
 from netcheck.model.gateway import (
     BackendTLSPolicy,
     Extension,
@@ -459,9 +461,11 @@ class TestGW24:
 class TestGW25:
     """ "ExternalName Services SHOULD NOT be supported as backends.\""""
 
-    def test_external_names_are_no_backends(self) -> None:
+    def test_whether_external_names_are_backends_is_up_to_implementations(self) -> None:
         alias = service("a", type=ServiceType.EXTERNAL_NAME, external_name="x.com")
-        assert end(sent(world(gateway(), route(), services=(alias,)))) == 500
+        answer = sent(world(gateway(), route(), services=(alias,)))
+        assert answer.verdict is Verdict.UNKNOWN
+        assert [reason.rule for reason in answer.reasons] == ["GW-25"]
 
 
 class TestGW26:
@@ -493,6 +497,7 @@ class TestGW28:
 
     CA = ObjectRef(group="", kind="ConfigMap", namespace="shop", name="ca")
     GOOD = Material(kind="ConfigMap", namespace="shop", name="ca", authority=True)
+    EMPTY = Material(kind="ConfigMap", namespace="shop", name="empty")
     NAMED = service("a", ServicePort(port=80, target_port=80, name="web"))
 
     def policy(self, name: str = "p", section: str = "", *, ca: str = "ca", **more: object) -> BackendTLSPolicy:
@@ -500,8 +505,18 @@ class TestGW28:
         target = PolicyTarget(group="", kind="Service", name="a", section=section)
         return BackendTLSPolicy(namespace="shop", name=name, targets=(target,), hostname="x", **more)  # type: ignore[arg-type]
 
-    def problem(self, *policies: BackendTLSPolicy, materials: tuple[Material, ...] = (GOOD,)) -> object:
-        where = world(gateway(), route(), services=(self.NAMED,), backend_tls=policies, materials=materials)
+    def problem(
+        self, *policies: BackendTLSPolicy, materials: tuple[Material, ...] = (GOOD, EMPTY), whole: bool = False
+    ) -> object:
+        where = world(
+            gateway(),
+            route(),
+            services=(self.NAMED,),
+            backend_tls=policies,
+            materials=materials,
+            whole=whole,
+            gateway_classes=(GatewayClass(name=gateway().class_name),),
+        )
         answer = sent(where)
         assert end(answer) in ("a", 500, "unknown")
         return "unknown" if answer.reasons else answer.shares[0].problem
@@ -509,22 +524,26 @@ class TestGW28:
     def test_a_valid_authority_is_no_problem(self) -> None:
         assert self.problem(self.policy()) == ""
         assert self.problem(self.policy(authorities=(), well_known="System")) == ""
-        assert self.problem(self.policy(authorities=(replace(self.CA, name="absent"), self.CA))) == ""
+        assert self.problem(self.policy(authorities=(replace(self.CA, name="empty"), self.CA))) == ""
 
     def test_an_invalid_one_is(self) -> None:
-        assert self.problem(self.policy(ca="absent")) == "InvalidTLS"
+        assert self.problem(self.policy(ca="empty")) == "InvalidTLS"
         assert self.problem(self.policy(authorities=(replace(self.CA, kind="Service"),))) == "InvalidTLS"
         assert self.problem(self.policy(), materials=(replace(self.GOOD, authority=False),)) == "InvalidTLS"
 
+    def test_one_that_is_not_loaded_is_absent_only_from_a_whole_input(self) -> None:
+        assert self.problem(self.policy(ca="made-elsewhere")) == ""
+        assert self.problem(self.policy(ca="made-elsewhere"), whole=True) == "InvalidTLS"
+
     def test_the_policy_of_the_port_comes_before_that_of_the_service(self) -> None:
-        assert self.problem(self.policy("p", ca="absent"), self.policy("q", "web")) == ""
-        assert self.problem(self.policy("p"), self.policy("q", "other", ca="absent")) == ""
+        assert self.problem(self.policy("p", ca="empty"), self.policy("q", "web")) == ""
+        assert self.problem(self.policy("p"), self.policy("q", "other", ca="empty")) == ""
 
     @pytest.mark.parametrize(
         ("first", "second", "expected"), [("1", "2", ""), ("2", "1", "InvalidTLS"), ("", "", "unknown")]
     )
     def test_the_oldest_policy_counts(self, first: str, second: str, expected: str) -> None:
-        both = self.policy("p", created=first), self.policy("q", ca="absent", created=second)
+        both = self.policy("p", created=first), self.policy("q", ca="empty", created=second)
         assert self.problem(*both) == expected
 
 
