@@ -61,9 +61,22 @@ class Spot:
 
 
 def gateway_is_accepted(setting: Setting, gateway: Gateway) -> bool:
-    """GW-2: some controller claims its class; a class that is not loaded is taken to exist unless the input is whole."""
+    """GW-2: some controller claims its class, and it asks for addresses of known types.
+
+    A class that is not loaded is taken to exist unless the input is whole. An address of another type is refused, and the
+    Gateway with it (conformance `GatewayStaticAddresses`: Accepted is False, UnsupportedAddress).
+    """
     loaded = any(item.name == gateway.class_name for item in setting.cluster.gateway_classes)
-    return loaded or not setting.cluster.whole
+    known = all(address_type_is_known(item.type) for item in gateway.addresses)
+    return known and (loaded or not setting.cluster.whole)
+
+
+def address_type_is_known(text: str) -> bool:
+    """A type of the API, or one of an implementation: behind a domain that is not set apart for tests (RFC 2606)."""
+    if text in ("IPAddress", "Hostname", "NamedAddress"):
+        return True
+    owner, _, name = text.partition("/")
+    return name != "" and owner.split(".")[-1] not in ("test", "example", "invalid", "localhost")
 
 
 def serving(setting: Setting, gateway: Gateway) -> list[Spot]:
