@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from netcheck.errors import UsageError
 from netcheck.load.loader import LoadOptions, load, load_text
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Verdict
+from netcheck.model.profile import Switch
+from netcheck.model.routes import Controller
 from netcheck.queries.trace import trace
 from netcheck.queries.trace_requests import request_of
 from netcheck.queries.trace_results import Delivered
@@ -339,3 +342,94 @@ spec: {hosts: [web]}
 def test_what_means_nothing_is_a_usage_error(source, words, told):
     with pytest.raises(UsageError, match=told):
         traced(cluster_of(service()), source, **words)
+
+
+# ---- further ways ----------------------------------------------------------------------------------------------------
+
+NODE_LOCAL = """
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: node-local-dns, namespace: kube-system}
+spec:
+  selector: {matchLabels: {k8s-app: node-local-dns}}
+  template:
+    metadata: {labels: {k8s-app: node-local-dns}}
+    spec: {hostNetwork: true, containers: [{name: c, image: x}]}
+"""
+
+
+@pytest.mark.parametrize(("own_node", "verdict"), [("yes", Verdict.ALLOWED), ("no", Verdict.DENIED)])
+def test_node_local_dns_is_the_pods_own_node(own_node, verdict):
+    cluster = cluster_of(service(), NODE_LOCAL, DENY % ("client", "Egress"))
+    cluster = replace(cluster, profile=cluster.profile.with_switch("own_node_egress", Switch(own_node)))
+    assert traced(cluster, "a/client", "http://web/").hops[0].verdict is verdict
+
+
+def test_a_named_controller_that_is_not_loaded_settles_what_an_unknown_one_leaves_open():
+    some = (DENY % ("web", "Ingress")).replace(
+        "policyTypes",
+        "ingress: [{from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: proxy}}}]}], policyTypes",
+    )
+    cluster = cluster_of(service(), INGRESS, some)
+    assert traced(cluster, "internet", "http://web.example.com/").delivered is UNKNOWN
+    for labels, delivered in (({"app": "proxy"}, YES), ({"app": "other"}, NO)):
+        named = replace(cluster, controllers=(Controller(namespace="proxies", labels=labels),))
+        assert traced(named, "internet", "http://web.example.com/").delivered is delivered
+
+
+def test_a_proxy_may_be_the_sender(shop):
+    assert traced(shop, "gateway:infra/public", "svc:shop/cart:80").delivered is YES
+    assert traced(shop, "gateway:infra/public", "svc:shop/cart-canary:80").delivered is NO
+
+
+def test_a_pod_may_ask_a_gateway_through_its_service(shop):
+    found = traced(shop, "shop/admin", "http://shop.example.com/cart")
+    assert found.delivered is YES
+    assert any(hop.what.startswith("shop/admin[Deployment] -> the proxy of Gateway") for hop in found.hops)
+    assert traced(shop, "shop/cart", "http://shop.example.com/cart").delivered is NO
+
+
+def test_a_gateway_with_one_port_for_what_is_spoken_is_asked_on_that():
+    gateway = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: g, namespace: a}
+spec: {gatewayClassName: c, listeners: [{name: odd, port: 8888, protocol: HTTP}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: r, namespace: a}
+spec: {parentRefs: [{name: g}], rules: [{backendRefs: [{name: web, port: 80}]}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: c}
+spec: {controllerName: example.com/c}
+"""
+    found = traced(cluster_of(service(), gateway), "internet", gateway="a/g")
+    assert found.delivered is YES
+    assert found.hops[0].what == "port 8888"
+    assert traced(cluster_of(service(), gateway), "internet", gateway="a/g", port=80).delivered is NO
+
+
+def test_an_address_outside_is_left_to_policies():
+    assert traced(cluster_of(), "a/client", "https://8.8.8.8/").delivered is YES
+    assert traced(cluster_of(DENY % ("client", "Egress")), "a/client", "https://8.8.8.8/").delivered is NO
+
+
+def test_every_answer_says_what_decides_it(shop):
+    chance = random.Random(0)
+    sources = ["internet", "8.8.8.8", "10.0.0.0/8", "own-node", "gateway:infra/public", "shop/cart", "shop/admin"]
+    places = ["cart", "db", "db-0.db", "payments.shop.svc", "svc:shop/admin", "svc:infra/public-envoy", "198.18.7.7"]
+    places += ["shop.example.com", "other.example.com", "8.8.8.8", "10.96.1.1", "gateway:infra/public", "gone.shop"]
+    for _ in range(300):
+        words = {
+            "to": chance.choice(places),
+            "protocol": chance.choice(["", "http", "https", "grpc", "tls", "tcp", "udp"]),
+            "port": chance.choice([None, 80, 443, 53, 5432]),
+            "path": chance.choice(["", "/cart", "/old", "/admin", "/lost"]),
+        }
+        found = traced(shop, chance.choice(sources), **words)
+        assert found.delivered is YES or found.redirect is not None or found.deciding is not None
+        assert (found.delivered is UNKNOWN) is bool(found.reasons)
+        assert found.status is None or found.delivered is not UNKNOWN
