@@ -1,0 +1,160 @@
+"""The cloud's metadata service can be reached.
+
+What it finds: egress rules through which pods reach the address at which clouds serve instance metadata: 169.254.169.254, and
+where it is open too fd00:ec2::254 (AWS) and 100.100.100.200 (Alibaba).
+Why it matters: the metadata service hands out the credentials of the node to whoever asks it.
+When to ignore it: the cluster runs in no cloud, or the nodes themselves keep pods from it (IMDSv2 with hop limit 1, workload
+identity).
+How it is decided: by the set engine over all policies for the same pods, so an `except` that another rule opens again counts as
+open. A warning where the rule excepts private ranges, so that its author meant to keep pods from what is inside; else info.
+Pods that nothing isolates for egress are NC120's, and a rule that says `- {}` means everything.
+Source: SEMANTICS NP-21, NET-20.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from netcheck.lint.finding import Finding
+from netcheck.lint.reading import block, holds
+from netcheck.lint.rule import Rule, Snapshot
+from netcheck.lint.snapshot import Subjects
+from netcheck.lint.wording import listed, owners
+from netcheck.model.flow import AddressEnd, Flow, PodEnd, Verdict
+from netcheck.model.policy import Direction, IPBlockPeer, NetworkPolicy, PolicyRule
+from netcheck.model.profile import PRIVATE_V4, Switch
+from netcheck.queries.results import FlowText
+from netcheck.values.addresses import IPSet
+from netcheck.values.ports import Protocol
+
+BAD = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Ingress, Egress]
+  egress:
+  - to:  # finds: NC130
+    - ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop}
+spec: {containers: [{name: a, image: a}]}
+"""
+
+GOOD = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Ingress, Egress]
+  egress:
+  - to: [{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8, 169.254.169.254/32]}}]
+  - ports: [{port: 53}, {port: 53, protocol: UDP}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop}
+spec: {containers: [{name: a, image: a}]}
+"""
+
+_ADDRESS, _OTHERS = "169.254.169.254", ("fd00:ec2::254", "100.100.100.200")
+_HTTP = 80
+_IMDS = IPSet.of_cidrs(f"{_ADDRESS}/32")
+_INSIDE = IPSet.of_cidrs(*PRIVATE_V4)
+_LINK_LOCAL = IPSet.of_cidrs("169.254.0.0/16")
+
+
+class _Way(NamedTuple):
+    """The rule through which pods get there."""
+
+    policy: NetworkPolicy
+    rule: PolicyRule
+    path: str
+
+
+def check(snapshot: Snapshot) -> Iterator[Finding]:
+    """Yield one finding for each rule that opens the way."""
+    if snapshot.cluster.profile.enforced is Switch.NO:
+        return
+    ways: dict[int, tuple[_Way, list[Subjects]]] = {}
+    for subjects in snapshot.subjects(Direction.EGRESS):
+        if not subjects.certain or not subjects.policies or not any(map(snapshot.is_real, subjects.pods)):
+            continue
+        way = _way(subjects)
+        if way is not None and _is_open(snapshot, subjects, _ADDRESS):
+            ways.setdefault(id(way.rule), (way, []))[1].append(subjects)
+    for way, groups in ways.values():
+        yield _finding(snapshot, way, groups)
+
+
+def _is_open(snapshot: Snapshot, subjects: Subjects, address: str) -> bool:
+    """Return whether the pods certainly reach an address over HTTP."""
+    bit = snapshot.engine.universe.ports.single(Protocol.TCP, _HTTP)
+    wanted = 1 << snapshot.address_element(address)
+    table = subjects.tables[6 if ":" in address else 4]
+    return any(part.mask & bit and part.must & wanted for part in table.parts)
+
+
+def _way(subjects: Subjects) -> _Way | None:
+    """Return the first rule that lets HTTP through to the address; none where a rule is aimed at it, or says `- {}`."""
+    found = None
+    for policy in subjects.policies:
+        for index, rule in enumerate(policy.egress):
+            blocks = [block(peer) for peer in rule.peers if isinstance(peer, IPBlockPeer)]
+            holding = [item for item in blocks if item >= _IMDS]
+            if any(item <= _LINK_LOCAL for item in holding) or not (rule.peers or rule.ports):
+                return None
+            http = not rule.ports or any(holds(item, "TCP", _HTTP) for item in rule.ports)
+            if found is None and http and (holding or not rule.peers):
+                found = _Way(policy, rule, f"spec.egress[{index}]")
+    return found
+
+
+def _excepts_the_inside(rule: PolicyRule) -> bool:
+    return any(isinstance(peer, IPBlockPeer) and IPSet.of_cidrs(*peer.excepts) & _INSIDE for peer in rule.peers)
+
+
+def _finding(snapshot: Snapshot, way: _Way, groups: list[Subjects]) -> Finding:
+    pods = [snapshot.pods[i] for subjects in groups for i in subjects.pods if snapshot.is_real(i)]
+    also = [address for address in _OTHERS if all(_is_open(snapshot, subjects, address) for subjects in groups)]
+    return RULE.finding(
+        f"{way.path} lets {owners(pods)} reach the cloud's metadata service at `{_ADDRESS}`"
+        + (f", and {listed(also)}" if also else ""),
+        about=way.policy.label,
+        place=way.rule.place or way.policy.place,
+        severity="warning" if _excepts_the_inside(way.rule) else "info",
+        witness=_witness(snapshot, groups[0]),
+        hint="allow `0.0.0.0/0` with `except: [169.254.0.0/16]` instead, or name the pods that are meant"
+        if not any(isinstance(peer, IPBlockPeer) for peer in way.rule.peers)
+        else "add 169.254.169.254/32 to `except`",
+    )
+
+
+def _witness(snapshot: Snapshot, subjects: Subjects) -> FlowText | None:
+    pod = next(snapshot.pods[i] for i in subjects.pods if snapshot.is_real(i))
+    flow = Flow(source=PodEnd(pod), destination=AddressEnd(_ADDRESS), protocol=Protocol.TCP, port=_HTTP)
+    return snapshot.witness(flow, Verdict.ALLOWED)
+
+
+def _looks_at(snapshot: Snapshot) -> bool:
+    return any(Direction.EGRESS in policy.types for policy in snapshot.cluster.policies)
+
+
+RULE = Rule(
+    code="NC130",
+    name="metadata-reachable",
+    severity="info",
+    basis="proved",
+    summary="The cloud's metadata service can be reached",
+    page=__doc__ or "",
+    since="0.1.0",
+    check=check,
+    looks_at=_looks_at,
+    bad=(BAD,),
+    good=(GOOD,),
+)
