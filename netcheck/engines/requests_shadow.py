@@ -9,6 +9,14 @@ from netcheck.engines.requests_smt import EntrySolver
 from netcheck.logic.requests import Entry, Frontend, HostKind, HostTest, PathKind, PathTest, RequestPredicate, Tie
 
 
+def wins(frontend: Frontend, one: int, other: int) -> bool:
+    """Return whether of two tied entries the first surely wins: of one object the earlier, of two the older one."""
+    first, second = frontend.entries[one], frontend.entries[other]
+    if first.owner != second.owner and not (_dated(frontend, first) and _dated(frontend, second)):
+        return False
+    return (first.created, *first.order, one) < (second.created, *second.order, other)
+
+
 def rivals(frontend: Frontend, number: int) -> tuple[int, ...]:
     """Return the entries that surely go before an entry and can match a request that it matches."""
     entry = frontend.entries[number]
@@ -16,7 +24,7 @@ def rivals(frontend: Frontend, number: int) -> tuple[int, ...]:
         other
         for other, rival in enumerate(frontend.entries)
         if other != number
-        and (rival.rank < entry.rank or (rival.rank == entry.rank and _wins(frontend, other, number)))
+        and (rival.rank < entry.rank or (rival.rank == entry.rank and wins(frontend, other, number)))
         and can_meet(rival.predicate, entry.predicate)
     )
 
@@ -35,14 +43,6 @@ def shadows(frontend: Frontend, number: int, before: tuple[int, ...]) -> tuple[i
     if solver.asked().find([0], others, exact=False) is not None:
         return None
     return tuple(before[item - 1] for item in solver.core(0, others))
-
-
-def _wins(frontend: Frontend, one: int, other: int) -> bool:
-    """Return whether of two tied entries the first surely wins: of one object the earlier, of two the older one."""
-    first, second = frontend.entries[one], frontend.entries[other]
-    if first.owner != second.owner and not (_dated(frontend, first) and _dated(frontend, second)):
-        return False
-    return (first.created, *first.order, one) < (second.created, *second.order, other)
 
 
 def _dated(frontend: Frontend, entry: Entry) -> bool:

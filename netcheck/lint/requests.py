@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from netcheck.engines.requests_shadow import rivals, shadows
+from netcheck.engines.requests_shadow import rivals, shadows, wins
 from netcheck.errors import InternalError, SolverLimit, WitnessMismatch
 from netcheck.lint.finding import Related
 from netcheck.logic.requests import (
@@ -35,6 +35,9 @@ MOST_BEFORE = 200
 MOST_ASKED = 200
 """Of more matches than this that their own requests do not reach, the others are not asked about."""
 
+MOST_CONTENDERS = 20
+"""Of more objects than this that are equally good the others are not named."""
+
 _OTHER = "other"
 _SCHEMES = (Scheme.HTTP, Scheme.HTTPS, Scheme.GRPC, Scheme.TLS, Scheme.TCP, Scheme.UDP)
 
@@ -50,10 +53,14 @@ class Never:
 
 @dataclass(frozen=True, slots=True)
 class Tied:
-    """Matches of different objects that are equally good for a request, by name; nothing known decides between them."""
+    """Matches of different objects that are equally good for a request, by name; nothing known decides between them.
+
+    `pair` names two of the objects that do something different with it.
+    """
 
     frontend: FrontendId
     contenders: tuple[Chosen, ...]
+    pair: tuple[str, str]
     request: Request
 
 
@@ -135,8 +142,9 @@ class Questions:
     def _ties(self) -> tuple[Tied, ...]:
         found: dict[tuple[str, ...], Tied] = {}
         for forms in self._doors:
+            asked: set[tuple[int, Request]] = set()
             for number, entry in enumerate(forms[0].frontend.entries):
-                tie = _tie(forms[0], number) if entry.outcome.chosen is not None else None
+                tie = _tie(forms[0], number, asked) if entry.outcome.chosen is not None else None
                 if tie is not None:
                     found.setdefault(tuple(item.label for item in tie.contenders), tie)
         for tie in found.values():
@@ -144,8 +152,8 @@ class Questions:
         return tuple(found.values())
 
     def _confirm(self, tie: Tied) -> None:
-        """Put a tie to the oracle, with the objects in it only: what decides between them is theirs alone."""
-        labels = {item.label for item in tie.contenders}
+        """Put a tie to the oracle, with two of its objects only: what decides between them is theirs alone."""
+        labels = set(tie.pair)
         few = replace(
             self._cluster,
             routes=tuple(item for item in self._cluster.routes if item.label in labels),
@@ -160,36 +168,70 @@ class Questions:
 
 def _is_reached(place: _Place) -> bool:
     """Return whether a request of its own may come to an entry, or to another one that does the same with it."""
-    frontend, entry = place.form.frontend, place.entry
-    for request in _samples(entry.predicate):
-        for outcome in place.form.outcomes(Seen.of(request))[0]:
-            same = outcome.answer == entry.outcome.answer and frontend.tie is Tie.OPEN
-            if outcome.chosen == entry.outcome.chosen or same:
-                return True
-    return False
+    return any(_may_take(place.form, place.number, Seen.of(item)) for item in _samples(place.entry.predicate))
 
 
-def _tie(form: CompiledFrontend, number: int) -> Tied | None:
-    """Return the objects that match a request of an entry as well as it does, where that makes a difference."""
+def _may_take(form: CompiledFrontend, number: int, seen: Seen) -> bool:
+    """Return whether nothing surely takes a request before an entry does, but what does the same with it."""
     frontend = form.frontend
     entry = frontend.entries[number]
-    for request in _samples(entry.predicate):
-        seen = Seen.of(request)
-        equal = [frontend.entries[other] for other in form.candidates(seen) if _equal(frontend.entries[other], entry)]
-        if len({item.owner for item in equal}) < 2:
+    if entry.predicate.facts_for(seen) is None:
+        return False
+    for other in form.candidates(seen):
+        rival = frontend.entries[other]
+        if rival.rank > entry.rank:
+            break
+        before = rival.rank < entry.rank or wins(frontend, other, number)
+        if before and rival.predicate.facts_for(seen) == ():
+            return frontend.tie is Tie.OPEN and rival.outcome.answer == entry.outcome.answer
+    return True
+
+
+def _tie(form: CompiledFrontend, number: int, asked: set[tuple[int, Request]]) -> Tied | None:
+    """Return the objects that match a request of an entry as well as it does, where that makes a difference.
+
+    `asked`: the requests that were tried for entries of a rank.
+    """
+    frontend = form.frontend
+    rank = frontend.entries[number].rank
+    for request in _samples(frontend.entries[number].predicate):
+        if (rank, request) in asked:
             continue
-        outcomes, _ = form.outcomes(seen)
-        answers = {outcome.answer for outcome in outcomes}
-        met = [item for item in equal if item.predicate.facts_for(seen) == () and item.outcome.answer in answers]
-        if len(outcomes) > 1 and len({item.outcome.answer for item in met}) > 1:
-            chosen = {item.owner: item.outcome.chosen for item in met if item.outcome.chosen is not None}
+        asked.add((rank, request))
+        contenders = sorted(_contenders(form, number, Seen.of(request)).items())
+        other = next((name for name, item in contenders if item.outcome.answer != contenders[0][1].outcome.answer), "")
+        if other:
             shown = replace(request, port=frontend.id.port or request.port)
-            return Tied(frontend.id, tuple(chosen[owner] for owner in sorted(chosen)), shown)
+            chosen = [item.outcome.chosen for _, item in contenders if item.outcome.chosen is not None]
+            return Tied(frontend.id, tuple(chosen[:MOST_CONTENDERS]), (contenders[0][0], other), shown)
     return None
 
 
-def _equal(one: Entry, other: Entry) -> bool:
-    return one.rank == other.rank and one.outcome.chosen is not None
+def _contenders(form: CompiledFrontend, number: int, seen: Seen) -> dict[str, Entry]:
+    """Return object -> its entry of one rank that takes a request, if nothing may take it before: one for each object.
+
+    Of those whose age counts and is known only the oldest can win.
+    """
+    frontend, rank = form.frontend, form.frontend.entries[number].rank
+    met = [other for other in form.candidates(seen) if frontend.entries[other].rank <= rank]
+    found: dict[str, Entry] = {}
+    oldest: int | None = None
+    for other in met:
+        entry = frontend.entries[other]
+        facts = entry.predicate.facts_for(seen)
+        if facts is None:
+            continue
+        if entry.rank < rank:
+            return {}
+        if facts or entry.outcome.chosen is None:
+            continue
+        if frontend.tie is Tie.AGE and entry.created:
+            oldest = other if oldest is None or wins(frontend, other, oldest) else oldest
+        else:
+            found.setdefault(entry.owner, entry)
+    if oldest is not None:
+        found[frontend.entries[oldest].owner] = frontend.entries[oldest]
+    return found
 
 
 # ---- requests ----------------------------------------------------------------------------------------------------------

@@ -151,7 +151,7 @@ def _no_listener(known: Known, route: Route, parent: ParentRef, holder: Holder) 
     related: tuple[Related, ...] = (holder.related("has no such listener"),)
     hint = f"its listeners are {has}" if listeners else ""
     close = closest(parent.section, (item.name for item in listeners)) if parent.section else ""
-    if close and not parent.port:
+    if close:
         hint = f"did you mean `{close}`?"
     for other in known.values():
         joins = other.item.parent if isinstance(other.item, ListenerSet) else None

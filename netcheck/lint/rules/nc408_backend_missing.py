@@ -103,17 +103,19 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
 
 def _backend(snapshot: Snapshot, item: Reference) -> Finding:
     ref = item.ref
+    becomes = "its share of the requests is answered 500" if ref.weight else "its weight is 0, and cannot be raised"
     service = snapshot.service_at.get((ref.namespace, ref.name))
     if service is None:
-        message = f"Service `{ref.namespace}/{ref.name}` does not exist: its share of the requests is answered 500"
+        message = f"Service `{ref.namespace}/{ref.name}` does not exist: {becomes}"
         hint = meant_service(snapshot, ref.namespace, ref.name)
     else:
-        message = f"{item.resolved.message}: its share of the requests is answered 500"
+        message = f"{item.resolved.message}: {becomes}"
         hint = "" if item.resolved.share.problem == "UnsupportedProtocol" else meant_port(service, ref.port)
     return RULE.finding(
         message,
         about=item.route.label,
         place=item.place,
+        severity="error" if ref.weight else "warning",
         related=(related(service, "is the Service"),) if service is not None else (),
         hint=hint,
     )
