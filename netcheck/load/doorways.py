@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netcheck.errors import Place
-from netcheck.load import build_callers, build_gateway, build_material, build_route, build_routes
+from netcheck.load import build_callers, build_gateway, build_material, build_mesh_routing, build_route, build_routes
 from netcheck.load.admit import Admitted
 from netcheck.load.kinds import Treatment
 from netcheck.model.cluster import LostRoute, Unfollowed
@@ -50,9 +50,7 @@ class Doorways:
         """Put an object where it belongs."""
         treatment = item.row.treatment if item.row is not None else Treatment.HARMLESS
         if treatment is Treatment.MESH:
-            self.unfollowed.append(
-                Unfollowed(group=item.group, kind=item.kind, namespace=item.namespace, name=item.name, place=item.place)
-            )
+            self.unfollowed.append(build_mesh_routing.unfollowed(item))
         elif treatment is Treatment.MATERIAL:
             self.material_items.append(item)
         elif treatment is Treatment.CALLER:

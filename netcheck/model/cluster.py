@@ -17,6 +17,7 @@ from netcheck.model.gateway import (
     Route,
 )
 from netcheck.model.ignores import IgnoreNote
+from netcheck.model.intents import IntentDocument
 from netcheck.model.objects import (
     EndpointSlice,
     Monitor,
@@ -58,12 +59,16 @@ class LostRoute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfollowed:
-    """An object of a service mesh that may send requests elsewhere, or refuse them: nothing follows it."""
+    """An object of a service mesh that may send requests elsewhere, or refuse them: nothing follows it.
+
+    `hosts` are the names that it is about, in lower case, as written; None: it is not about names.
+    """
 
     group: str
     kind: str
     namespace: str
     name: str
+    hosts: tuple[str, ...] | None = None
     place: Place | None = field(default=None, compare=False)
 
     @property
@@ -150,6 +155,7 @@ class Loaded:
         skipped: documents that are not Kubernetes objects.
         lost_anything: whether part of the input could not be read or was refused.
         ignores: notes that ask for lint findings to be ignored, by place.
+        intents: documents with intents that lie beside the manifests, unread.
     """
 
     cluster: Cluster
@@ -160,6 +166,7 @@ class Loaded:
     skipped: int = 0
     lost_anything: bool = False
     ignores: tuple[IgnoreNote, ...] = ()
+    intents: tuple[IntentDocument, ...] = ()
 
     @property
     def complete(self) -> bool:

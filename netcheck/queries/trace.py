@@ -310,7 +310,7 @@ class _Tracer:
 
     def _not_followed(self, asked: _Asked, service: Service) -> tuple[Unfollowed, ...]:
         pod = asked.client.pod
-        found = unfollowed(self._scene, (service.namespace, *((pod.namespace,) if pod is not None else ())))
+        found = unfollowed(self._scene, service, (pod.namespace,) if pod is not None else ())
         for item in found:
             asked.way.unknown(item.label, (reason_of(item),), place=item.place, aside=True)
         return found

@@ -9,6 +9,7 @@ from netcheck.errors import Place
 from netcheck.model.cluster import Unfollowed
 from netcheck.model.flow import Reason
 from netcheck.model.gateway import Gateway
+from netcheck.model.objects import Service
 from netcheck.model.request import Request, Routed, Scheme
 from netcheck.queries.dataplane import ROUTER_CLASS, DataPlane, effective_class
 from netcheck.queries.trace_scene import Scene
@@ -149,10 +150,23 @@ def lost(scene: Scene, item: Candidate) -> tuple[Reason, ...]:
 # ---- what nothing follows --------------------------------------------------------------------------------------------
 
 
-def unfollowed(scene: Scene, namespaces: Sequence[str]) -> tuple[Unfollowed, ...]:
-    """Return the objects of a mesh that may change what becomes of requests between pods of some namespaces."""
-    wanted = {*namespaces, *_MESH_HOMES}
-    return tuple(item for item in scene.cluster.unfollowed if item.namespace in wanted)
+def unfollowed(scene: Scene, service: Service, namespaces: Sequence[str]) -> tuple[Unfollowed, ...]:
+    """Return the objects of a mesh that may change what becomes of requests from some namespaces to a Service."""
+    wanted = {service.namespace, *namespaces, *_MESH_HOMES}
+    return tuple(
+        item for item in scene.cluster.unfollowed if item.namespace in wanted and _is_about(scene, item, service)
+    )
+
+
+def _is_about(scene: Scene, item: Unfollowed, service: Service) -> bool:
+    """Return whether one of the object's names may mean the Service; short names are of the object's own namespace."""
+    if item.hosts is None:
+        return True
+    whole = f"{service.name}.{service.namespace}.svc.{scene.cluster.cluster_domain}"
+    names = {f"{service.name}.{service.namespace}", f"{service.name}.{service.namespace}.svc", whole}
+    if item.namespace == service.namespace:
+        names.add(service.name)
+    return any(host in names or (host.startswith("*") and whole.endswith(host[1:])) for host in item.hosts)
 
 
 def reroutes(item: Unfollowed) -> bool:

@@ -433,3 +433,41 @@ def test_every_answer_says_what_decides_it(shop):
         assert found.delivered is YES or found.redirect is not None or found.deciding is not None
         assert (found.delivered is UNKNOWN) is bool(found.reasons)
         assert found.status is None or found.delivered is not UNKNOWN
+
+
+class TestWhatNothingFollows:
+    """A mesh object that is about other names leaves a trace as it is (MSH-1)."""
+
+    MESH = """
+apiVersion: networking.istio.io/v1
+kind: %s
+metadata: {name: m, namespace: shop}
+spec: %s
+"""
+
+    @pytest.mark.parametrize(
+        ("kind", "spec", "delivered"),
+        [
+            ("ServiceEntry", "{hosts: [accounts.example.com, '*.googleapis.com']}", "yes"),
+            ("ServiceEntry", "{hosts: ['*.local']}", "unknown"),
+            ("VirtualService", "{hosts: [other]}", "yes"),
+            ("VirtualService", "{hosts: [web]}", "unknown"),
+            ("VirtualService", "{hosts: [WEB.shop]}", "unknown"),
+            ("VirtualService", "{hosts: ['*'], gateways: [public]}", "yes"),
+            ("VirtualService", "{hosts: ['*'], gateways: [public, mesh]}", "unknown"),
+            ("DestinationRule", "{host: web.shop.svc.cluster.local}", "unknown"),
+            ("DestinationRule", "{host: db.shop.svc.cluster.local}", "yes"),
+            ("Sidecar", "{egress: [{hosts: ['./*']}]}", "unknown"),
+        ],
+    )
+    def test_only_objects_about_the_service_leave_it_open(self, kind: str, spec: str, delivered: str) -> None:
+        loaded = load_text(
+            "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}\n---\n"
+            "{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, "
+            "spec: {selector: {app: web}, ports: [{port: 80}]}}\n---\n"
+            "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop, labels: {app: web}}, "
+            "spec: {containers: [{name: a, image: a}]}}\n---\n"
+            "{apiVersion: v1, kind: Pod, metadata: {name: client, namespace: shop}, "
+            "spec: {containers: [{name: a, image: a}]}}\n---\n" + self.MESH % (kind, spec)
+        )
+        assert traced(loaded.cluster, "shop/client", "svc:shop/web").delivered.value == delivered
