@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from netcheck.errors import Place
+from netcheck.errors import Place, Severity
 from netcheck.lint.finding import Related
 from netcheck.lint.snapshot import Snapshot
 from netcheck.lint.wording import closest, listed
@@ -156,6 +156,15 @@ def _bad(
     for item in conditions:
         if not is_good(item) and item.status != "Unknown":
             yield BadCondition(holder.label, at, item, place)
+
+
+def is_refused(snapshot: Snapshot, label: str) -> bool:
+    """Return whether an object was read and the API server refuses it: it is told as that, not as one that is missing.
+
+    `label` as `Service namespace/name`; ending in `/`: some object of that kind and namespace.
+    """
+    errors = (item.object for item in snapshot.loaded.problems if item.severity is Severity.ERROR)
+    return any(name == label or (label.endswith("/") and name.startswith(label)) for name in errors)
 
 
 # ---- what was meant ----------------------------------------------------------------------------------------------------

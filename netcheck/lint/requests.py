@@ -175,14 +175,17 @@ def _may_take(form: CompiledFrontend, number: int, seen: Seen) -> bool:
     """Return whether nothing surely takes a request before an entry does, but what does the same with it."""
     frontend = form.frontend
     entry = frontend.entries[number]
-    if entry.predicate.facts_for(seen) is None:
+    needed = entry.predicate.facts_for(seen)
+    if needed is None:
         return False
     for other in form.candidates(seen):
         rival = frontend.entries[other]
         if rival.rank > entry.rank:
             break
-        before = rival.rank < entry.rank or wins(frontend, other, number)
-        if before and rival.predicate.facts_for(seen) == ():
+        if rival.rank == entry.rank and not wins(frontend, other, number):
+            continue
+        facts = rival.predicate.facts_for(seen)
+        if facts is not None and set(facts) <= set(needed):  # whatever makes the entry match makes it match
             return frontend.tie is Tie.OPEN and rival.outcome.answer == entry.outcome.answer
     return True
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netcheck.lint.attached import meant_port, meant_service
+from netcheck.lint.attached import is_refused, meant_port, meant_service
 from netcheck.lint.finding import Finding
 from netcheck.lint.rule import Rule, Snapshot
 from netcheck.lint.ways import behind, related
@@ -103,7 +103,7 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
         yield from _ingress(snapshot, line)
     for item in openshift_lines(snapshot.cluster, snapshot.attached.backends, {}):
         for backend in item.backends:
-            if backend.share.problem:
+            if backend.share.problem and not _is_refused(snapshot, backend):
                 yield _finding(snapshot, item.route.label, backend)
         yield from _route(snapshot, item.route)
 
@@ -114,9 +114,13 @@ def _ingress(snapshot: Snapshot, line: IngressLine) -> Iterator[Finding]:
         share = path.backend.share
         place = share.place or line.ingress.place
         key = (share.name, share.port, place.line if place is not None else None)
-        if share.problem and key not in said:
+        if share.problem and key not in said and not _is_refused(snapshot, path.backend):
             said.add(key)
             yield _finding(snapshot, line.ingress.label, path.backend)
+
+
+def _is_refused(snapshot: Snapshot, backend: BackendLine) -> bool:
+    return is_refused(snapshot, f"Service {backend.share.namespace}/{backend.share.name}")
 
 
 def _finding(snapshot: Snapshot, label: str, backend: BackendLine) -> Finding:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from netcheck.lint.attached import is_refused
 from netcheck.lint.finding import Finding, Related
 from netcheck.lint.rule import Rule, Snapshot
 from netcheck.lint.wording import closest, listed
@@ -90,8 +91,9 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
     if snapshot.cluster.gateway_classes or snapshot.whole:
         names = [item.name for item in snapshot.cluster.gateway_classes]
         for gateway in snapshot.cluster.gateways:
-            if gateway.class_name not in names:
-                yield _unknown(snapshot, gateway, gateway.class_name, names)
+            name = gateway.class_name
+            if name not in names and not is_refused(snapshot, f"GatewayClass {name}"):
+                yield _unknown(snapshot, gateway, name, names)
 
 
 def _defaults(first: IngressClass, other: IngressClass) -> Finding:
@@ -107,7 +109,7 @@ def _defaults(first: IngressClass, other: IngressClass) -> Finding:
 
 def _ingress(snapshot: Snapshot, ingress: Ingress, has_default: bool) -> Iterator[Finding]:
     names = [item.name for item in snapshot.cluster.ingress_classes]
-    if ingress.class_annotation:
+    if ingress.class_annotation or is_refused(snapshot, f"IngressClass {ingress.class_name}"):
         return
     if ingress.class_name and ingress.class_name not in names:
         yield _unknown(snapshot, ingress, ingress.class_name, names)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netcheck.errors import Place
-from netcheck.lint.attached import all_references, bad_conditions, has_gateway_objects
+from netcheck.lint.attached import all_references, bad_conditions, has_gateway_objects, is_refused
 from netcheck.lint.finding import Finding, Related
 from netcheck.lint.rule import Rule, Snapshot
 from netcheck.model.gateway import GATEWAY_GROUP, GrantFrom, GrantTo, Redirect, ReferenceGrant, Route
@@ -79,6 +79,8 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield one finding for each reference that is not permitted, and for each rule without weight."""
     for item in all_references(snapshot):
         if item.resolved.share.problem == "RefNotPermitted":
+            if is_refused(snapshot, f"ReferenceGrant {item.ref.namespace}/"):
+                continue
             source = GrantFrom(group=GATEWAY_GROUP, kind=item.route.kind, namespace=item.route.namespace)
             near = _near(snapshot, source, item.ref.namespace, GrantTo(group="", kind="Service", name=item.ref.name))
             yield _finding(item.resolved.message, item.route.label, near, item.place)

@@ -14,7 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netcheck.lint.attached import Holder, bad_conditions, by_name, has_gateway_objects, meant, parent_text, refused
+from netcheck.lint.attached import (
+    Holder,
+    bad_conditions,
+    by_name,
+    has_gateway_objects,
+    is_refused,
+    meant,
+    parent_text,
+    refused,
+)
 from netcheck.lint.finding import Finding, Related, Severity
 from netcheck.lint.rule import Rule, Snapshot
 from netcheck.lint.wording import closest, listed
@@ -96,6 +105,8 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
     known = by_name(snapshot)
     for route, status, accepted in refused(snapshot, "NoMatchingParent"):
         parent = status.parent
+        if is_refused(snapshot, f"{parent.kind} {parent.namespace}/{parent.name}"):
+            continue
         if (parent.group, parent.kind) == ("", "Service"):
             yield _service(snapshot, route, parent, accepted.message)
             continue
@@ -202,7 +213,8 @@ def _sets(snapshot: Snapshot, known: Known) -> Iterator[Finding]:
         if bad.condition.type == "Accepted" and bad.condition.reason == "ParentNotAccepted":
             one = next(item.item for item in known.values() if item.item.label == bad.label)
             parent = one.parent if isinstance(one, ListenerSet) else ParentRef()
-            if (parent.kind, parent.namespace, parent.name) not in known:
+            gone = not is_refused(snapshot, f"{parent.kind} {parent.namespace}/{parent.name}")
+            if gone and (parent.kind, parent.namespace, parent.name) not in known:
                 yield RULE.finding(
                     f"{parent_text(parent)} does not exist: the ListenerSet joins nothing",
                     about=bad.label,

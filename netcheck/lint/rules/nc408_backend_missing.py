@@ -21,6 +21,7 @@ from netcheck.lint.attached import (
     all_references,
     bad_conditions,
     has_gateway_objects,
+    is_refused,
     meant_port,
     meant_service,
 )
@@ -86,7 +87,8 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield one finding for each reference that cannot be used, and for each rule without any."""
     for item in all_references(snapshot):
         if item.resolved.share.problem in ("BackendNotFound", "UnsupportedProtocol"):
-            yield _backend(snapshot, item)
+            if not is_refused(snapshot, f"Service {item.ref.namespace}/{item.ref.name}"):
+                yield _backend(snapshot, item)
         elif item.resolved.share.problem == "InvalidKind":
             yield _kind(item)
     for route in snapshot.cluster.routes:
