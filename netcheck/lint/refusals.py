@@ -17,6 +17,7 @@ class Fault(Enum):
     UNKNOWN_FIELD = "a field or version that the API does not have"
     ADMIN_VERSION = "admin policies of two versions, or a baseline that is not named default"
     UNNAMED_PORT = "one of several ports of a Service, EndpointSlice or Endpoints without a name"
+    TWICE = "an object that the input defines twice, differently"
     OTHER = "reported as a problem only"
 
 
@@ -36,7 +37,12 @@ def fault_of(problem: Problem) -> Fault:
     if problem.object.startswith(("Service ", "EndpointSlice ", "Endpoints ")) and _UNNAMED_PORT.search(message):
         return Fault.UNNAMED_PORT
     if message.startswith("defined twice"):
-        return Fault.OTHER
+        return Fault.TWICE if message.startswith("defined twice:") else Fault.OTHER
     if problem.severity is Severity.ERROR or "servers from 1.36 refuse it" in message:
         return Fault.REFUSED
     return Fault.OTHER
+
+
+def is_template(problem: Problem) -> bool:
+    """Return whether a problem says that a template was skipped, for it is not rendered."""
+    return "unrendered template" in problem.message

@@ -11,6 +11,7 @@ from netcheck.errors import Problem, Severity
 from netcheck.load import build_admin, build_policy, build_service
 from netcheck.load.admit import Admitted
 from netcheck.load.assumptions import assumptions, pod_keys
+from netcheck.load.build_foreign import Foreign
 from netcheck.load.build_pod import pod_facts
 from netcheck.load.check_common import mapping
 from netcheck.load.doorways import TREATMENTS as DOORWAYS
@@ -65,6 +66,7 @@ class _Sorted:
     effects: dict[tuple[str, str], str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     doorways: Doorways = field(default_factory=Doorways)
+    foreign: Foreign = field(default_factory=Foreign)
     inhabited: set[str] = field(default_factory=set)
     anything_lost: bool = False
 
@@ -87,6 +89,7 @@ class _Sorted:
         treatment = item.row.treatment if item.row is not None else Treatment.HARMLESS
         if item.template:
             self.pods.controllers.append(item)
+            self.foreign.plugin(item)
         elif treatment is Treatment.POLICY:
             self.policies.append(build_policy.network_policy(item))
         elif treatment is Treatment.ADMIN:
@@ -125,6 +128,7 @@ class _Sorted:
     def _opaque(self, item: Admitted) -> None:
         if item.row is not None:
             self._not_modelled(item, opaque_policies(item), item.row.effect)
+            self.foreign.take(item)
 
     def _not_modelled(self, item: Admitted, found: list[OpaquePolicy], effect: str) -> None:
         if found:
@@ -208,6 +212,7 @@ def assemble(parts: Parts) -> Loaded:
         services=_by_name(found.services),
         endpoint_slices=_by_name([*found.slices, *_without_slices(found)]),
         **found.doorways.fields(),
+        **found.foreign.fields(),
         controllers=parts.controllers,
         lost=_by_name(found.lost),
         profile=parts.profile,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from netcheck.errors import Place, Problem, Severity
 from netcheck.model.admin import AdminPolicy
+from netcheck.model.foreign import AuthorizationPolicy, CalicoPolicy, CiliumPolicy, PeerAuthentication, Plugin
 from netcheck.model.gateway import (
     BackendTLSPolicy,
     Gateway,
@@ -108,6 +109,11 @@ class Cluster:
     webhooks: tuple[Webhook, ...] = ()
     monitors: tuple[Monitor, ...] = ()
     unfollowed: tuple[Unfollowed, ...] = ()
+    authorization: tuple[AuthorizationPolicy, ...] = ()
+    peer_authentication: tuple[PeerAuthentication, ...] = ()
+    calico: tuple[CalicoPolicy, ...] = ()
+    cilium: tuple[CiliumPolicy, ...] = ()
+    plugins: tuple[Plugin, ...] = ()
     lost: tuple[LostEndpoint, ...] = ()
     lost_routes: tuple[LostRoute, ...] = ()
     profile: Profile = Profile()

@@ -4,7 +4,7 @@ What it finds: ipBlocks that hold the address of one loaded pod, the ClusterIP o
 given by `--service-cidr`.
 Why it matters: a ClusterIP is translated to a pod's address before policies are evaluated, so such a block matches
 nothing. A pod's address changes whenever the pod is replaced, and Cilium does not match pods by address at all.
-When to ignore it: an info says only that an address is the usual one of the DNS or API server Service. Also ignore the kube-dns address beside the NodeLocal DNSCache address, which needs both; that is not reported.
+When to ignore it: an info says only that an address is the usual one of the DNS Service. The API server's is NC121's. Also ignore the kube-dns address beside the NodeLocal DNSCache address, which needs both; that is not reported.
 How it is decided: by comparing addresses. A wide block that merely contains such addresses is not reported.
 Source: SEMANTICS NP-20, NP-23, DNS-10.
 """
@@ -17,9 +17,10 @@ from netcheck.lint.dns import NODE_LOCAL
 from netcheck.lint.finding import Finding
 from netcheck.lint.reading import all_rules, block, single_address
 from netcheck.lint.rule import Rule, Snapshot
+from netcheck.lint.rules.nc121_api_server_by_address import is_api_server
 from netcheck.lint.wording import owner
 from netcheck.model.objects import Pod, Service
-from netcheck.model.policy import IPBlockPeer, PolicyRule
+from netcheck.model.policy import Direction, IPBlockPeer, PolicyRule
 from netcheck.values.addresses import IPSet, address_number
 
 BAD = """
@@ -85,21 +86,20 @@ _Address = tuple[int, int]
 _RANGES = ("10.96.0", "10.43.0", "10.100.0", "172.20.0", "172.30.0", "10.152.183")
 """Where kubeadm, k3s and RKE2, EKS, OpenShift and MicroK8s put Services unless told otherwise."""
 
-_USUAL = {
-    **{f"{part}.1": "default/kubernetes" for part in _RANGES},
-    **{f"{part}.10": "kube-system/kube-dns" for part in _RANGES},
-}
+_USUAL = {f"{part}.10": "kube-system/kube-dns" for part in _RANGES}
 
 
 def check(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield one finding for each ipBlock that aims at a Service or a pod."""
     services = IPSet.of_cidrs(*snapshot.cluster.addressing.service_cidrs)
     virtual, pods = _cluster_ips(snapshot), _pod_addresses(snapshot)
-    for policy, _, rule, path in all_rules(snapshot):
+    api_server = snapshot.service_at.get(("default", "kubernetes"))
+    for policy, direction, rule, path in all_rules(snapshot):
         if _has_node_local(rule):
             continue
         for peer in rule.peers:
-            if isinstance(peer, IPBlockPeer):
+            told = direction is Direction.EGRESS and isinstance(peer, IPBlockPeer) and is_api_server(peer, api_server)
+            if isinstance(peer, IPBlockPeer) and not told:
                 certain = _virtual(peer, services, virtual) or _pod(peer, pods)
                 found = certain or _usual(peer)
                 if found:

@@ -5,7 +5,7 @@ loaded pods on ports on which these listen.
 Why it matters: the addresses of pods and nodes, and those of the cloud's metadata service, are addresses too. Under most
 plugins such a block opens the whole cluster, as `- {}` would.
 When to ignore it: the whole cluster is meant. A warning where other egress rules for the same pods name pods, so that who wrote
-them tells pods and the internet apart; else info. A block in ingress rules is never reported: load balancers need it.
+them tells pods and the internet apart, and the policy's name does not say "all"; else info. A block in ingress rules is never reported: load balancers need it.
 How it is decided: by the set engine, with the policies of both ends and with what all other rules for the same pods allow. The
 witness is replayed. Under plugins whose blocks match no pods (Cilium) there is no finding.
 Source: SEMANTICS NP-20, NP-21, NET-20, SEMANTICS 14.1.
@@ -199,7 +199,7 @@ def _finding(snapshot: Snapshot, read: Read, peer: IPBlockPeer, opened: Sequence
         f"`{owner(snapshot.pods[first.source])}` reach {listed(owner(pod) for pod in pods)}{more}",
         about=policy.label,
         place=peer.place,
-        severity="warning" if tells_apart else "info",
+        severity="warning" if tells_apart and "all" not in policy.name.split("-") else "info",
         related=tuple(
             Related(message=f"is opened on {item.port.protocol} {item.port.number}", place=pod.place, object=owner(pod))
             for item, pod in zip(opened, pods, strict=True)

@@ -124,7 +124,7 @@ def _finding(snapshot: Snapshot, way: _Way, groups: list[Subjects]) -> Finding:
     also = [address for address in _OTHERS if all(_is_open(snapshot, subjects, address) for subjects in groups)]
     return RULE.finding(
         f"{way.path} lets {owners(pods)} reach the cloud's metadata service at `{_ADDRESS}`"
-        + (f", and {listed(also)}" if also else ""),
+        + (f" (also {listed(also)})" if also else ""),
         about=way.policy.label,
         place=way.rule.place or way.policy.place,
         severity="warning" if _excepts_the_inside(way.rule) else "info",
