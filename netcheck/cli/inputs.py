@@ -47,8 +47,10 @@ def configuration(inputs: Inputs) -> Config:
     return read_config(inputs.config, Path.cwd())
 
 
-def load_inputs(inputs: Inputs, config: Config) -> Loaded:
+def load_inputs(inputs: Inputs, config: Config, replaced: Mapping[str, bytes] | None = None) -> Loaded:
     """Load the sources that the user named, under the profile and addresses that the user gave.
+
+    `replaced` are bytes to read in place of files.
 
     Raises:
         UsageError: an option or the configuration cannot be used.
@@ -71,6 +73,7 @@ def load_inputs(inputs: Inputs, config: Config) -> Loaded:
             helm=inputs.helm or bool(inputs.helm_values), kustomize=inputs.kustomize, values=inputs.helm_values
         ),
         stdin=sys.stdin.buffer,
+        replaced=replaced or {},
         progress=progress.callback(),
     )
     try:

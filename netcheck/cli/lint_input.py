@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,12 +14,14 @@ from netcheck.cli import exit_codes, screen
 from netcheck.cli.config import Config, LintConfig
 from netcheck.cli.inputs import configuration, is_lossy, load_inputs, split_names
 from netcheck.cli.options import CONTEXT, Inputs, flag, option, reads_input
-from netcheck.cli.outputs import Output, parse_outputs, to_stdout, write
+from netcheck.cli.outputs import STDOUT, Output, parse_outputs, to_stdout, write
 from netcheck.cli.repository import at_revision, relative_to_repository
+from netcheck.cli.rewriting import hindrance, patch, told, write_files
 from netcheck.cli.styles import style_of
 from netcheck.errors import InputError, UsageError
 from netcheck.lint import baseline
 from netcheck.lint.finding import SEVERITIES, Finding, LintResult, LintSettings
+from netcheck.lint.fixing import Files, Fixed, fixed, with_edits
 from netcheck.lint.joined import joined_inputs, joined_results
 from netcheck.lint.run import lint as check
 from netcheck.model.cluster import Loaded
@@ -41,6 +44,8 @@ class _Run:
     baseline: str | None
     write_baseline: str | None
     changed_since: str | None
+    fixing: str
+    unsafe_fixes: bool
 
 
 @click.command("lint", context_settings=CONTEXT)
@@ -67,6 +72,9 @@ class _Run:
     says="none",
     text="Only findings that git revision REV does not have; both are judged whole.",
 )
+@flag("--fix", text="Write the fixes that are safe and proved to change what they say, and report what remains.")
+@flag("--diff", text="Print the same as a patch on stdout, and write nothing.")
+@flag("--unsafe-fixes", text="With --fix or --diff: also those for which what the author meant is not certain.")
 def lint(
     inputs: Inputs,
     *,
@@ -77,11 +85,14 @@ def lint(
     baseline: str | None,
     write_baseline: str | None,
     changed_since: str | None,
+    fix: bool,
+    diff: bool,
+    unsafe_fixes: bool,
 ) -> int:
     """Say what is wrong or dangerous in the policies: the rules of `netcheck rules`.
 
     A finding is left out by a note: `# netcheck: ignore[NC101] because ... until 2027-01-31` on its line, or the
-    object's annotation `netcheck/ignore`. Exit 0 iff there is no finding at or above --fail-on, 1 iff there is one.
+    object's annotation `netcheck/ignore`. --fix edits files of the repository around the current directory. Exit 0 iff there is no finding at or above --fail-on, 1 iff there is one.
     """
     outputs = parse_outputs(inputs.output, FORMATS)
     config = configuration(inputs)
@@ -94,9 +105,22 @@ def lint(
         baseline=baseline or config.lint.baseline or None,
         write_baseline=write_baseline,
         changed_since=changed_since,
+        fixing="fix" if fix else "diff" if diff else "",
+        unsafe_fixes=unsafe_fixes,
     )
+    if fix or diff or unsafe_fixes:
+        _check_fixing(run, both=fix and diff)
     loaded, result = _checked(run)
-    result = _compared(result, run)
+    compared = _compared(result, run, tells_gone=run.fixing != "fix")
+    if run.fixing == "diff":
+        _print_patch(loaded, result, compared, run)
+        outputs = tuple(item for item in outputs if item.file != STDOUT)
+    elif run.fixing:
+        loaded, result = _with_fixes(loaded, result, compared, run)
+        compared = _compared(result, run)
+    result = compared
+    if any(item.format in ("json", "sarif") for item in outputs) and any(item.fixes for item in result.findings):
+        result = _with_edits(result)
     if to_stdout(outputs) not in ("json", "sarif", "github"):
         screen.show_problems(loaded.problems, verbose=inputs.verbose, quiet=inputs.quiet)
     write(outputs, {item.format: _pieces(item, run, loaded, result) for item in outputs})
@@ -119,7 +143,54 @@ def _checked(run: _Run) -> tuple[Loaded, LintResult]:
     return joined_inputs(each), joined_results(results)
 
 
-def _compared(result: LintResult, run: _Run) -> LintResult:
+def _check_fixing(run: _Run, *, both: bool) -> None:
+    """Raise UsageError iff options do not go together with --fix, --diff and --unsafe-fixes."""
+    if both:
+        raise UsageError("--fix writes and --diff prints: give one of them")
+    if not run.fixing:
+        raise UsageError("--unsafe-fixes goes with --fix or --diff")
+    if run.write_baseline is not None:
+        raise UsageError(f"--{run.fixing} and --write-baseline do not go together")
+    if run.inputs.kustomize or run.inputs.helm or run.inputs.helm_values:
+        raise UsageError(
+            f"--{run.fixing} edits files as they are: rendered ones have none\n  hint: run it without rendering"
+        )
+    if "-" in run.inputs.sources:
+        raise UsageError(f"--{run.fixing} edits files, and `-` is none")
+    if run.fixing == "diff" and any("=" not in text for text in run.inputs.output):
+        raise UsageError("--diff prints to stdout: give other outputs a file, -o FORMAT=FILE")
+
+
+def _fixed(loaded: Loaded, result: LintResult, compared: LintResult, run: _Run) -> Fixed:
+    files = Files(
+        read=lambda file: Path(file).read_bytes(),
+        hindrance=hindrance,
+        load=lambda texts: load_inputs(replace(run.inputs, no_progress=True), run.config, texts),
+    )
+    return fixed(loaded, result, compared.findings, files, run.settings, unsafe=run.unsafe_fixes)
+
+
+def _with_fixes(loaded: Loaded, result: LintResult, compared: LintResult, run: _Run) -> tuple[Loaded, LintResult]:
+    """Write the fixes of the reported findings, and return what is loaded and found then."""
+    outcome = _fixed(loaded, result, compared, run)
+    write_files(outcome.texts)
+    if not run.inputs.quiet:
+        screen.note("\n".join(told(outcome, run.relative, word="fixed")))
+    return outcome.loaded, outcome.result
+
+
+def _print_patch(loaded: Loaded, result: LintResult, compared: LintResult, run: _Run) -> None:
+    outcome = _fixed(loaded, result, compared, run)
+    sys.stdout.writelines(patch(outcome.texts, lambda file: Path(file).read_bytes(), run.relative))
+    if not run.inputs.quiet:
+        screen.note("\n".join(told(outcome, run.relative, word="would fix")))
+
+
+def _with_edits(result: LintResult) -> LintResult:
+    return with_edits(result, lambda file: Path(file).read_bytes())
+
+
+def _compared(result: LintResult, run: _Run, *, tells_gone: bool = True) -> LintResult:
     """Return the result without what the revision or the baseline has; writes the baseline if that is wanted."""
     if run.changed_since is not None:
         before = _before(run.changed_since, run)
@@ -129,7 +200,7 @@ def _compared(result: LintResult, run: _Run) -> LintResult:
     elif run.baseline is not None:
         known = baseline.read(_text(run.baseline), run.baseline)
         compared = baseline.compare(result.findings, known, run.relative)
-        if compared.gone and not run.inputs.quiet:
+        if compared.gone and tells_gone and not run.inputs.quiet:
             screen.note(_gone(run.baseline, compared.gone))
         result = replace(result, findings=compared.new, known=compared.known)
     return result

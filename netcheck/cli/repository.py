@@ -16,7 +16,7 @@ def relative_to_repository(start: Path) -> Callable[[str], str]:
         The repository is the one around `start`; without one, paths count from `start`. Files outside it keep the name they
     were given, those of `git:REV:PATH` sources are PATH, and rendered texts are what they were rendered from.
     """
-    root = next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
+    root = root_of(start)
 
     @functools.cache
     def relative(file: str) -> str:
@@ -27,6 +27,11 @@ def relative_to_repository(start: Path) -> Callable[[str], str]:
         return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else file
 
     return relative
+
+
+def root_of(start: Path) -> Path:
+    """Return the root of the repository around `start`, or `start` itself."""
+    return next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
 
 
 def at_revision(source: str, revision: str, start: Path) -> str:

@@ -17,8 +17,11 @@ from netcheck.lint.rule import Rule
 HEADINGS = ("What it finds", "Why it matters", "When to ignore it", "How it is decided", "Source")
 """The headings of every page, in order."""
 
+FIX = "Fix"
+"""The heading of what `--fix` writes, on the pages of rules that have a fix: before how it is decided."""
+
 FOLDER = "docs/rules"
-_SECTION = re.compile(rf"^({'|'.join(HEADINGS)}): ", re.MULTILINE)
+_SECTION = re.compile(rf"^({'|'.join((*HEADINGS, FIX))}): ", re.MULTILINE)
 
 
 def sections(rule: Rule) -> Mapping[str, str]:
@@ -46,7 +49,7 @@ def page(rule: Rule) -> str:
         lines += ["", f"## {title}"]
         for example in examples:
             lines += ["", "```yaml", example.strip("\n"), "```"]
-    for heading in HEADINGS[2:]:
+    for heading in filter(found.get, (HEADINGS[2], FIX, *HEADINGS[3:])):
         lines += ["", f"## {heading}", "", found[heading]]
     return "\n".join(lines) + "\n"
 

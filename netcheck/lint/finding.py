@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from netcheck.errors import Place
+from netcheck.lint.fix import Fix
 from netcheck.queries.results import FlowText
 
 Severity = Literal["error", "warning", "info"]
@@ -38,7 +39,8 @@ class Finding:
         name: the rule's name.
         object: `Kind namespace/name`, or `Kind name`.
         witness: a flow that shows it, replayed through the oracle.
-        fix: what would be written instead, if it is certain.
+        fix: what would be written instead, and the flows that it changes, if there is something.
+        fixes: the same as changes of the file.
         hint: what to write, in words.
     """
 
@@ -53,6 +55,7 @@ class Finding:
     witness: FlowText | None = None
     fix: str = ""
     hint: str = ""
+    fixes: tuple[Fix, ...] = ()
 
     @property
     def sort_key(self) -> tuple[str, int, int, str, str, str]:

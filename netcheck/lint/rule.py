@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from netcheck.errors import Place
 from netcheck.lint.finding import Basis, Finding, Related, Severity
+from netcheck.lint.fix import Fix
 from netcheck.lint.snapshot import Snapshot
 from netcheck.queries.results import FlowText
 
@@ -56,6 +57,7 @@ class Rule:
         related: tuple[Related, ...] = (),
         witness: FlowText | None = None,
         hint: str = "",
+        fix: Fix | None = None,
     ) -> Finding:
         """Return a finding of this rule about one object."""
         return Finding(
@@ -69,4 +71,6 @@ class Rule:
             related=related,
             witness=witness,
             hint=hint,
+            fix=fix.text if fix is not None else "",
+            fixes=(fix,) if fix is not None else (),
         )

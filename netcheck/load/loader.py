@@ -48,6 +48,7 @@ class LoadOptions:
         workload_kinds: custom kinds that make pods.
         rendering: which charts and kustomizations are rendered.
         stdin: what `-` reads.
+        replaced: bytes to read in place of files of these names.
         progress: called with the name of each file before it is read.
     """
 
@@ -61,6 +62,7 @@ class LoadOptions:
     workload_kinds: tuple[WorkloadKind, ...] = ()
     rendering: Rendering = Rendering()
     stdin: BinaryIO | None = None
+    replaced: Mapping[str, bytes] = field(default_factory=dict)
     progress: Callable[[str], None] | None = None
 
 
@@ -93,7 +95,7 @@ class _Loading:
 
     def _file(self, file: SourceFile, found: dict[Identity, Admitted | FastPod]) -> None:
         try:
-            data = file.read()
+            data = self.options.replaced[file.name] if file.name in self.options.replaced else file.read()
         except OSError as error:
             message = f"cannot be read: {(error.strerror or 'unknown reason').lower()}"
             self._problem(Problem(severity=Severity.ERROR, message=message, place=Place(file.name)))

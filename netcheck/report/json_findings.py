@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from netcheck.lint.finding import Finding, LintResult, Related, Suppressed
+from netcheck.lint.fix import Fix
 from netcheck.model.cluster import Loaded
 from netcheck.report.json_v1 import Item, document, dump, flow_item, head, place_fields, with_set
 
@@ -43,7 +44,22 @@ def finding_item(finding: Finding) -> Item:
     }
     if finding.witness is not None:
         item["witness"] = flow_item(finding.witness)
-    return with_set(item, fix=finding.fix, hint=finding.hint)
+    fixes = [_fix_item(fix) for fix in finding.fixes if fix.edits]
+    return with_set(item, fix=finding.fix, fixes=fixes, hint=finding.hint)
+
+
+def _fix_item(fix: Fix) -> Item:
+    edits = [
+        {
+            "line": edit.line,
+            "column": edit.column,
+            "endLine": edit.end_line,
+            "endColumn": edit.end_column,
+            "text": edit.text,
+        }
+        for edit in fix.edits
+    ]
+    return {"safe": fix.is_safe, "title": fix.title, "changes": fix.changes, "file": fix.file, "edits": edits}
 
 
 def ignored_item(suppressed: Suppressed) -> Item:

@@ -13,6 +13,7 @@ from netcheck import __version__
 from netcheck.errors import Place, Problem, Severity
 from netcheck.lint.docs import page
 from netcheck.lint.finding import LintResult, Related
+from netcheck.lint.fix import Fix
 from netcheck.lint.rule import Rule
 from netcheck.load.rendering import is_rendered
 from netcheck.model.cluster import Loaded
@@ -106,10 +107,34 @@ def _result(item: Located, index: dict[str, int], relative: Relative) -> Item:
         out["relatedLocations"] = [
             _related(related, number, relative) for number, related in enumerate(finding.related, 1)
         ]
+    fixes = [_fix(fix, relative) for fix in finding.fixes if fix.is_safe and fix.edits]
+    if fixes:
+        out["fixes"] = fixes
     properties: Item = {"basis": finding.basis}
     if finding.witness is not None:
         properties["witness"] = flow_item(finding.witness)
     return {**out, "properties": properties}
+
+
+def _fix(fix: Fix, relative: Relative) -> Item:
+    """Return a fix; regions are half-open, as ours are, and an empty one is an insertion (SARIF 3.30.2)."""
+    replacements = [
+        {
+            "deletedRegion": {
+                "startLine": edit.line,
+                "startColumn": edit.column,
+                "endLine": edit.end_line,
+                "endColumn": edit.end_column,
+            },
+            "insertedContent": {"text": edit.text},
+        }
+        for edit in fix.edits
+    ]
+    artifact = {"uri": _uri(relative(fix.file)), "uriBaseId": _ROOT}
+    return {
+        "description": {"text": fix.text},
+        "artifactChanges": [{"artifactLocation": artifact, "replacements": replacements}],
+    }
 
 
 def _related(related: Related, number: int, relative: Relative) -> Item:

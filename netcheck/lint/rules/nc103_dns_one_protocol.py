@@ -4,6 +4,7 @@ What it finds: pods that are isolated for egress and may send DNS queries by TCP
 Why it matters: with TCP only (the default where `protocol` is missing) nearly every lookup fails, for resolvers ask by
 UDP first. With UDP only, answers that are too long for a datagram fail, often months later.
 When to ignore it: with UDP only, if no answer is ever truncated.
+Fix: the port is allowed by the other protocol too, to the same peers.
 How it is decided: as in NC102, once for each protocol.
 Source: SEMANTICS NP-25, DNS-9.
 """
@@ -15,9 +16,11 @@ from collections.abc import Iterator
 from netcheck.errors import Place
 from netcheck.lint.dns import Dns, names_dns
 from netcheck.lint.finding import Finding
+from netcheck.lint.fix import Fix, stated
 from netcheck.lint.rule import Rule, Snapshot
 from netcheck.lint.snapshot import Subjects, subjects_text
-from netcheck.model.policy import Direction, NetworkPolicy
+from netcheck.model.edits import Field, InsertItem
+from netcheck.model.policy import Direction, NetworkPolicy, PolicyPort, PolicyRule
 from netcheck.values.ports import Protocol
 
 BAD = """
@@ -70,6 +73,7 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
             about=policy.label,
             place=place,
             basis="proved" if dns.is_loaded else "syntactic",
+            fix=_fix(policy, place, missing),
             hint="list both protocols: `{port: 53, protocol: UDP}` and `{port: 53, protocol: TCP}`",
         )
 
@@ -95,6 +99,27 @@ def _where(subjects: Subjects, missing: Protocol) -> tuple[NetworkPolicy, Place 
                     return policy, item.place
     policy = next(policy for policy in subjects.policies if policy.egress)
     return policy, policy.place
+
+
+def _fix(policy: NetworkPolicy, place: Place | None, missing: Protocol) -> Fix | None:
+    """Return the fix that allows a port number by the missing protocol too, to the same peers."""
+    found = next(((rule, item) for rule, item in _items(policy) if item.place == place), None)
+    if found is None or place is None or not isinstance(found[1].port, int) or found[1].end_port is not None:
+        return None
+    rule, item = found
+    also = PolicyPort(protocol=missing.value, port=item.port)
+    fields = (Field("port", found[1].port), Field("protocol", missing.value))
+    return Fix(
+        title=f"allow {missing.value} {item.port} too",
+        file=place.file,
+        about=policy.label,
+        operations=(InsertItem(at=place, item=fields),),
+        added=(stated(policy, Direction.EGRESS, rule.peers, (also,)),),
+    )
+
+
+def _items(policy: NetworkPolicy) -> Iterator[tuple[PolicyRule, PolicyPort]]:
+    return ((rule, item) for rule in policy.egress for item in rule.ports)
 
 
 RULE = Rule(

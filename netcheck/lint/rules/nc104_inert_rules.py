@@ -4,6 +4,7 @@ What it finds: `ingress` or `egress` rules of a policy whose `policyTypes` does 
 Why it matters: such rules are stored and ignored. The direction stays as open as the other policies leave it, while the
 manifest reads as if it were restricted.
 When to ignore it: never; an info only if the ignored rules would allow everything, so that nothing changes.
+Fix: the direction is added to `policyTypes`. Never safe: it isolates the pods, and deleting the rules is as likely meant.
 How it is decided: by the text of the policy.
 Source: SEMANTICS NP-2, NP-33.
 """
@@ -13,9 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netcheck.lint.finding import Finding
+from netcheck.lint.fix import Fix, restricted
 from netcheck.lint.rule import Rule, Snapshot
 from netcheck.lint.wording import counted
-from netcheck.model.policy import Direction
+from netcheck.model.edits import AppendText
+from netcheck.model.policy import Direction, NetworkPolicy
 
 BAD = """
 apiVersion: networking.k8s.io/v1
@@ -58,8 +61,23 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
                 about=policy.label,
                 place=rules[0].place,
                 severity="info" if harmless else None,
+                fix=_fix(policy, direction),
                 hint=f"add `{direction.value}` to policyTypes, or delete the rules",
             )
+
+
+def _fix(policy: NetworkPolicy, direction: Direction) -> Fix | None:
+    if policy.place is None:
+        return None
+    return Fix(
+        title=f"add {direction.value} to policyTypes",
+        file=policy.place.file,
+        about=policy.label,
+        operations=(AppendText(at=policy.place, path=("spec", "policyTypes"), value=direction.value),),
+        added=(restricted(policy, direction, policy.rules(direction)),),
+        isolates=True,
+        is_safe=False,
+    )
 
 
 RULE = Rule(

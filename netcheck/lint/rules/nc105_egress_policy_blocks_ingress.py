@@ -5,6 +5,7 @@ Why it matters: where `policyTypes` is missing, Ingress is always among the type
 pods, though its text speaks of egress only.
 When to ignore it: the pods take no connections, or denying them is meant; then write `policyTypes: [Ingress, Egress]`.
 An info where other policies isolate the same pods for ingress anyway.
+Fix: `policyTypes: [Egress]` is written. Never safe: it opens ingress, and denying it may have been meant.
 How it is decided: by the text of the policy and the loaded pods.
 Source: SEMANTICS NP-2; SetDefaults_NetworkPolicy.
 """
@@ -14,8 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netcheck.lint.finding import Finding, Severity
+from netcheck.lint.fix import Fix, restricted
 from netcheck.lint.rule import Rule, Snapshot
 from netcheck.lint.snapshot import subjects_text
+from netcheck.model.edits import Field, InsertField
 from netcheck.model.policy import Direction, NetworkPolicy
 
 BAD = """
@@ -51,6 +54,7 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
             about=policy.label,
             place=policy.place,
             severity=_severity(snapshot, policy),
+            fix=_fix(policy),
             hint="write `policyTypes: [Egress]`, or `[Ingress, Egress]` if denying ingress is meant",
         )
 
@@ -64,6 +68,21 @@ def _severity(snapshot: Snapshot, policy: NetworkPolicy) -> Severity | None:
             if not selected:
                 return "info"
     return None
+
+
+def _fix(policy: NetworkPolicy) -> Fix | None:
+    if policy.place is None:
+        return None
+    field = Field("policyTypes", (Direction.EGRESS.value,))
+    return Fix(
+        title="write policyTypes: [Egress]",
+        file=policy.place.file,
+        about=policy.label,
+        operations=(InsertField(at=policy.place, path=("spec",), field=field, before=("egress",)),),
+        removed=(restricted(policy, Direction.INGRESS, ()),),
+        isolates=True,
+        is_safe=False,
+    )
 
 
 RULE = Rule(

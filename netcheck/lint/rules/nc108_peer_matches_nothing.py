@@ -5,6 +5,8 @@ Why it matters: the rule allows nobody through that item, so the connection that
 cause is a namespace label that is not there: namespaces carry `kubernetes.io/metadata.name`, not `name`.
 When to ignore it: the peer is deployed from elsewhere, or not yet. An info unless the item contradicts itself, the input
 is known to be whole, or a namespace has the wanted value under another label.
+Fix: a label in `matchLabels` that should be `kubernetes.io/metadata.name` is renamed, if a namespace has the wanted value
+as its name.
 How it is decided: contradictions by the text, for every cluster; the rest by matching against the loaded pods and
 namespaces, where unknown labels of a namespace are never held against the selector.
 Source: SEMANTICS NP-8, NP-15, NP-16, WL-3.
@@ -13,17 +15,20 @@ Source: SEMANTICS NP-8, NP-15, NP-16, WL-3.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from netcheck.engines.lowering import bounds_with_open_labels
 from netcheck.lint.finding import Finding, Related, Severity
+from netcheck.lint.fix import Fix, stated
 from netcheck.lint.matching import meant_labels, named_namespaces
 from netcheck.lint.reading import all_rules, block
 from netcheck.lint.rule import Rule, Snapshot
 from netcheck.lint.snapshot import example_labels
 from netcheck.lint.wording import wanted_values
+from netcheck.model.edits import RenameKey
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, Namespace
-from netcheck.model.policy import IPBlockPeer, NetworkPolicy, Peer, PodPeer
+from netcheck.model.policy import Direction, IPBlockPeer, NetworkPolicy, Peer, PodPeer, PolicyRule
 from netcheck.values.labels import LabelSelector, Operator, Requirement
 
 BAD = """
@@ -92,6 +97,7 @@ class _Fault(NamedTuple):
     proved: bool = False
     hint: str = ""
     related: tuple[Related, ...] = ()
+    misnamed: str = ""
 
 
 def check(snapshot: Snapshot) -> Iterator[Finding]:
@@ -111,6 +117,7 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
                 severity=fault.severity,
                 basis="proved" if fault.proved else "syntactic",
                 related=fault.related,
+                fix=_fix(policy, direction, rule, peer, fault.misnamed),
                 hint=fault.hint,
             )
 
@@ -174,8 +181,35 @@ def _mislabelled(snapshot: Snapshot, selector: LabelSelector) -> _Fault | None:
                 "error" if snapshot.whole else "warning",
                 hint=f"select it by `{other}: {value}`",
                 related=(Related(message="its labels", place=namespace.place, object=f"Namespace {namespace.name}"),),
+                misnamed=key if other == NAMESPACE_NAME_LABEL else "",
             )
     return None
+
+
+def _fix(policy: NetworkPolicy, direction: Direction, rule: PolicyRule, peer: Peer, key: str) -> Fix | None:
+    """Return the fix that selects by the name label in place of `key`."""
+    if not key or peer.place is None or not isinstance(peer, PodPeer) or peer.namespace_selector is None:
+        return None
+    labels = peer.namespace_selector.requirements
+    if any(item.key == NAMESPACE_NAME_LABEL for item in labels):
+        return None
+    renamed = LabelSelector.of(
+        expressions=[
+            Requirement(NAMESPACE_NAME_LABEL, item.operator, item.values)
+            if item.key == key and item.operator is Operator.IN
+            else item
+            for item in labels
+        ]
+    )
+    path = ("namespaceSelector", "matchLabels")
+    return Fix(
+        title=f"select the namespace by {NAMESPACE_NAME_LABEL}, not {key}",
+        file=peer.place.file,
+        about=policy.label,
+        operations=(RenameKey(at=peer.place, path=path, old=key, new=NAMESPACE_NAME_LABEL),),
+        added=(stated(policy, direction, (replace(peer, namespace_selector=renamed),), rule.ports),),
+        removed=(stated(policy, direction, (peer,), rule.ports),),
+    )
 
 
 def _certainly(namespace: Namespace, selector: LabelSelector) -> bool:

@@ -4,6 +4,7 @@ What it finds: a rule that allows the port of a Service on pods that listen on a
 Why it matters: policies see a connection after the Service's address and port were translated, so the port of the rule is
 never used and the connection is denied.
 When to ignore it: something else listens on that port, which no container declares and no Service leads to.
+Fix: the port is replaced by the Service's target port.
 How it is decided: by the Services that select the rule's pods; the pods' real port is then put to the set engine, and the
 denied flow is replayed.
 Source: SEMANTICS SVC-7, SVC-23, NP-23.
@@ -12,12 +13,15 @@ Source: SEMANTICS SVC-7, SVC-23, NP-23.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from netcheck.lint.finding import Finding, Related
+from netcheck.lint.fix import Fix, stated
 from netcheck.lint.listening import Led, Listening, declares
 from netcheck.lint.reading import Read, all_rules, protocol_of
 from netcheck.lint.rule import Rule, Snapshot
 from netcheck.lint.wording import owner, port
+from netcheck.model.edits import SetField
 from netcheck.model.flow import Flow, PodEnd, Verdict
 from netcheck.model.policy import Direction, NetworkPolicy, PodPeer, PolicyPort, PolicyRule
 from netcheck.queries.results import FlowText
@@ -126,7 +130,7 @@ def _is_open(snapshot: Snapshot, policy: NetworkPolicy, direction: Direction, le
 
 
 def _finding(snapshot: Snapshot, read: Read, item: PolicyPort, led: Led) -> Finding:
-    policy, direction, _, path = read
+    policy, direction, rule, path = read
     service = f"{led.service.namespace}/{led.service.name}"
     target = owner(snapshot.cluster.pods[led.pod])
     witness = _witness(snapshot, policy, direction, led)
@@ -144,7 +148,22 @@ def _finding(snapshot: Snapshot, read: Read, item: PolicyPort, led: Led) -> Find
             ),
         ),
         witness=witness,
+        fix=_fix(policy, direction, rule, item, led),
         hint=f"allow port {led.item.target_port} instead of {item.port}",
+    )
+
+
+def _fix(policy: NetworkPolicy, direction: Direction, rule: PolicyRule, item: PolicyPort, led: Led) -> Fix | None:
+    target = led.item.target_port
+    if item.place is None or target is None or len([one for one in led.service.ports if one.port == item.port]) > 1:
+        return None
+    return Fix(
+        title=f"write port: {target}",
+        file=item.place.file,
+        about=policy.label,
+        operations=(SetField(at=item.place, key="port", value=target),),
+        added=(stated(policy, direction, rule.peers, (replace(item, port=target),)),),
+        removed=(stated(policy, direction, rule.peers, (item,)),),
     )
 
 

@@ -5,6 +5,7 @@ protocol.
 Why it matters: such an item matches nothing, and the pods stay isolated.
 When to ignore it: a container that is injected later declares the port. A warning where only some of the pods lack it, and
 an info where lacking it is expected: the selector asks for no label, or the pods declare another port of the rule.
+Fix: the one declared name that is close to the written one. Never safe: `http` is close to `https`.
 How it is decided: by the container ports of the selected pods for ingress, and of the peers' pods for egress. A name beside
 ipBlocks only is proved to match nothing: an address has no named ports.
 Source: SEMANTICS NP-26, NP-27.
@@ -13,13 +14,16 @@ Source: SEMANTICS NP-26, NP-27.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from netcheck.lint.finding import Finding, Severity
+from netcheck.lint.fix import Fix, stated
 from netcheck.lint.listening import declares_name
 from netcheck.lint.reading import all_rules
 from netcheck.lint.rule import Rule, Snapshot
 from netcheck.lint.wording import closest, owners
+from netcheck.model.edits import SetField
 from netcheck.model.objects import Pod
 from netcheck.model.policy import Direction, IPBlockPeer, NetworkPolicy, PodPeer, PolicyPort, PolicyRule
 from netcheck.values.labels import LabelSelector
@@ -83,6 +87,7 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
                     place=item.place,
                     severity=fault.severity,
                     basis="proved" if fault.proved else "syntactic",
+                    fix=_fix(policy, direction, rule, item, pods),
                     hint=_hint(item, pods),
                 )
 
@@ -138,6 +143,26 @@ def _hint(item: PolicyPort, pods: Sequence[Pod]) -> str:
     containing = sorted(name for name in names if str(item.port) in name.split("-"))
     close = closest(str(item.port), names) or (containing[0] if containing else "")
     return f"did you mean `{close}`?" if close else ""
+
+
+def _fix(
+    policy: NetworkPolicy, direction: Direction, rule: PolicyRule, item: PolicyPort, pods: Sequence[Pod]
+) -> Fix | None:
+    """Return the fix that writes the one name that each pod declares and that is close to the item's."""
+    names = {port.name for pod in pods for port in pod.ports if port.name and port.protocol == item.protocol}
+    shared = {name for name in names if all(declares_name(pod, item.protocol, name) for pod in pods)}
+    meant = closest(str(item.port), shared)
+    if item.place is None or not meant or closest(str(item.port), names - {meant}):
+        return None
+    return Fix(
+        title=f"write port: {meant}",
+        file=item.place.file,
+        about=policy.label,
+        operations=(SetField(at=item.place, key="port", value=meant),),
+        added=(stated(policy, direction, rule.peers, (replace(item, port=meant),)),),
+        removed=(stated(policy, direction, rule.peers, (item,)),),
+        is_safe=False,
+    )
 
 
 RULE = Rule(

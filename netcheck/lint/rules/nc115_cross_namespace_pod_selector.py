@@ -3,6 +3,7 @@
 What it finds: peers with only a podSelector that matches no pod of the policy's namespace, but pods of other namespaces.
 Why it matters: a podSelector without a namespaceSelector never reaches another namespace, so the rule allows nobody.
 When to ignore it: the pods of the policy's own namespace are deployed from elsewhere. An info where none of them is loaded.
+Fix: a namespaceSelector for the one namespace that has such pods. Safe only if the input is known to be whole.
 How it is decided: by matching the selector against the labels of all loaded pods.
 Source: SEMANTICS NP-8, NP-10.
 """
@@ -10,13 +11,17 @@ Source: SEMANTICS NP-8, NP-10.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from netcheck.lint.finding import Finding, Related
-from netcheck.lint.reading import all_rules, or_pair
+from netcheck.lint.fix import Fix, stated
+from netcheck.lint.reading import Read, all_rules, or_pair
 from netcheck.lint.rule import Rule, Snapshot
 from netcheck.lint.wording import listed, owner
-from netcheck.model.objects import Pod
+from netcheck.model.edits import Field, InsertField
+from netcheck.model.objects import NAMESPACE_NAME_LABEL, Pod
 from netcheck.model.policy import Direction, NetworkPolicy, Peer, PodPeer
+from netcheck.values.labels import LabelSelector
 
 BAD = """
 apiVersion: networking.k8s.io/v1
@@ -77,7 +82,8 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
         for number, peer in enumerate(rule.peers):
             found = _elsewhere(snapshot, policy, peer)
             if found and isinstance(peer, PodPeer):
-                yield _finding(snapshot, policy, peer, found, f"{path}.{field}[{number}]")
+                at = f"{path}.{field}[{number}]"
+                yield _finding(snapshot, (policy, direction, rule, at), peer, found)
 
 
 def _elsewhere(snapshot: Snapshot, policy: NetworkPolicy, peer: Peer) -> list[Pod]:
@@ -89,7 +95,8 @@ def _elsewhere(snapshot: Snapshot, policy: NetworkPolicy, peer: Peer) -> list[Po
     return [snapshot.cluster.pods[i] for i in snapshot.index.matching(None, peer.pod_selector)]
 
 
-def _finding(snapshot: Snapshot, policy: NetworkPolicy, peer: PodPeer, found: list[Pod], path: str) -> Finding:
+def _finding(snapshot: Snapshot, read: Read, peer: PodPeer, found: list[Pod]) -> Finding:
+    policy, _, _, path = read
     certain = snapshot.whole or snapshot.index.within(policy.namespace)
     names = list(dict.fromkeys(map(owner, found)))
     have, are = ("has", "is") if len(names) == 1 else ("have", "are")
@@ -100,8 +107,28 @@ def _finding(snapshot: Snapshot, policy: NetworkPolicy, peer: PodPeer, found: li
         place=peer.place,
         severity="warning" if certain else "info",
         related=(Related(message="has the labels", place=found[0].place, object=names[0]),),
+        fix=_fix(read, peer, found, is_safe=snapshot.whole),
         hint=f"add `namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {found[0].namespace}}}}}` to the same "
         "list item",
+    )
+
+
+def _fix(read: Read, peer: PodPeer, found: list[Pod], *, is_safe: bool) -> Fix | None:
+    """Return the fix that looks for the pods in the one namespace that has them."""
+    policy, direction, rule, _ = read
+    names = sorted({pod.namespace for pod in found})
+    if peer.place is None or len(names) > 1:
+        return None
+    there = replace(peer, namespace_selector=LabelSelector.of({NAMESPACE_NAME_LABEL: names[0]}))
+    field = Field("namespaceSelector", (Field("matchLabels", (Field(NAMESPACE_NAME_LABEL, names[0]),)),))
+    return Fix(
+        title=f"look in namespace {names[0]}",
+        file=peer.place.file,
+        about=policy.label,
+        operations=(InsertField(at=peer.place, field=field, before=("podSelector",)),),
+        added=(stated(policy, direction, (there,), rule.ports),),
+        removed=(stated(policy, direction, (peer,), rule.ports),),
+        is_safe=is_safe,
     )
 
 

@@ -4,6 +4,7 @@ What it finds: ingress rules that allow a port number by one protocol, where the
 another one only, which no rule allows.
 Why it matters: `protocol` defaults to TCP. Syslog, DNS, SIP and QUIC use UDP, and their traffic is denied.
 When to ignore it: the containers listen by both protocols and declare one.
+Fix: the protocol that the pods declare, in place of the other.
 How it is decided: by the container ports of the selected pods; the set engine tells whether the declared protocol is
 allowed after all.
 Source: SEMANTICS NP-25.
@@ -12,14 +13,17 @@ Source: SEMANTICS NP-25.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from netcheck.lint.finding import Finding, Related
+from netcheck.lint.fix import Fix, stated
 from netcheck.lint.listening import declares
 from netcheck.lint.reading import all_rules
 from netcheck.lint.rule import Rule, Snapshot
 from netcheck.lint.wording import owner, owners, port
+from netcheck.model.edits import SetField
 from netcheck.model.objects import Pod
-from netcheck.model.policy import Direction, NetworkPolicy, PolicyPort
+from netcheck.model.policy import Direction, NetworkPolicy, PolicyPort, PolicyRule
 from netcheck.values.ports import Protocol
 
 BAD = """
@@ -73,6 +77,7 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
                 related=(
                     Related(message=f"declares {item.port} as {protocol}", place=pods[0].place, object=owner(pods[0])),
                 ),
+                fix=_fix(policy, rule, item, protocol),
                 hint=f"write `protocol: {protocol}`",
             )
 
@@ -99,6 +104,19 @@ def _is_open(snapshot: Snapshot, policy: NetworkPolicy, pods: list[int], protoco
     ]
     return not groups or any(
         not found.certain or snapshot.may_pass(found, snapshot.anyone, protocol, number) for found in groups
+    )
+
+
+def _fix(policy: NetworkPolicy, rule: PolicyRule, item: PolicyPort, protocol: str) -> Fix | None:
+    if item.place is None:
+        return None
+    return Fix(
+        title=f"write protocol: {protocol}",
+        file=item.place.file,
+        about=policy.label,
+        operations=(SetField(at=item.place, key="protocol", value=protocol),),
+        added=(stated(policy, Direction.INGRESS, rule.peers, (replace(item, protocol=protocol),)),),
+        removed=(stated(policy, Direction.INGRESS, rule.peers, (item,)),),
     )
 
 

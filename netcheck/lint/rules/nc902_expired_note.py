@@ -3,6 +3,7 @@
 What it finds: `# netcheck: ignore[...]` comments and `netcheck/ignore` annotations with `until` and a day that is over.
 Why it matters: the exception was meant to end. Its findings are reported again, and the note only misleads.
 When to ignore it: never; give the note a later day, or delete it.
+Fix: the comment is deleted; an entry of an annotation is left to you.
 How it is decided: by the note's day and today's date, both without time zones; on its last day a note still counts.
 Source: STYLE 5 (suppressions may expire).
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from netcheck.lint.finding import Finding
+from netcheck.lint.fix import without_note
 from netcheck.lint.rule import Rule, Snapshot
 from netcheck.lint.suppress import Ignore
 
@@ -54,6 +56,7 @@ def of_notes(expired: Iterable[Ignore]) -> Iterator[Finding]:
             f"the note that ignores {', '.join(sorted(ignore.rules))} was good until {last}",
             about=ignore.note.object,
             place=ignore.note.place,
+            fix=without_note(ignore.note),
             hint="give it a later day and a reason that still holds, or delete it",
         )
 

@@ -3,6 +3,7 @@
 What it finds: `# netcheck: ignore[...]` comments and `netcheck/ignore` annotations that cover no finding.
 Why it matters: the fault that it excused is gone, or the note stands on the wrong line. Left there, it would hide the next one.
 When to ignore it: never; delete the note, or move it to the line that the finding names.
+Fix: the comment is deleted; an entry of an annotation is left to you.
 How it is decided: after all rules have run. Notes that name a rule which was not run are left alone.
 Source: STYLE 5 (unused suppressions are findings).
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from netcheck.lint.finding import Finding
+from netcheck.lint.fix import without_note
 from netcheck.lint.rule import Rule, Snapshot
 from netcheck.lint.suppress import Ignore
 
@@ -54,6 +56,7 @@ def of_notes(unused: Iterable[Ignore]) -> Iterator[Finding]:
             f"the note ignores {rules}, and there is no such finding {what}",
             about=ignore.note.object,
             place=ignore.note.place,
+            fix=without_note(ignore.note),
             hint="delete the note, or move it to the line that the finding names",
         )
 
