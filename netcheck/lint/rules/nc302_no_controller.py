@@ -127,11 +127,13 @@ def _unknown(snapshot: Snapshot, item: Ingress | Gateway, name: str, names: Sequ
     kind = "GatewayClass" if isinstance(item, Gateway) else "IngressClass"
     close = closest(name, names)
     has = f"those of the input are {listed(names)}" if names else f"the input has no {kind}"
+    certain = bool(close) or snapshot.whole
     return RULE.finding(
-        f"{kind} `{name}` does not exist, {has}: no controller serves the {item.label.partition(' ')[0]}",
+        f"{kind} `{name}` {'does not exist' if certain else 'is not in the input'}, {has}: {'no' if certain else 'perhaps no'} controller serves "
+        f"the {item.label.partition(' ')[0]}",
         about=item.label,
         place=item.place,
-        severity="warning" if close or snapshot.whole else "info",
+        severity="warning" if certain else "info",
         hint=f"did you mean `{close}`?" if close else "",
     )
 

@@ -6,8 +6,8 @@ Why it matters: the path reads as if it did something. A longer or an exact path
 backend never gets what it was meant to get.
 When to ignore it: never; deleting the path changes nothing.
 How it is decided: a few requests of the path are tried; if none reaches it, Z3 proves over every request that others take
-it, whatever paths of type ImplementationSpecific mean. Paths behind more than 200 others that they can meet are no finding,
-nor those about which the solver gives up. One that is taken by another with the same backend is no finding either.
+it, whatever paths of type ImplementationSpecific mean. One that another takes with the same backend is no finding, nor one
+behind more than 200 others that it can meet, nor one about which the solver gives up; at most 200 paths are asked about.
 Source: SEMANTICS ING-5, ING-6, ING-9, ING-10, ING-15, ING-16.
 """
 

@@ -7,7 +7,7 @@ before it, so that its backends never get what they were meant to get.
 When to ignore it: the match repeats another one of its rule: deleting it changes nothing; an info then.
 How it is decided: a few requests of the match are tried; if none reaches it, Z3 proves over every request that others take
 it, whatever regular expressions mean. The shadowing matches are a minimal set. Matches behind more than 200 others that
-they can meet are no finding, nor those about which the solver gives up.
+they can meet are no finding, nor those about which the solver gives up; at most 200 matches are asked about.
 Source: SEMANTICS GW-6, GW-17, GW-18, GW-19, GW-33.
 """
 
