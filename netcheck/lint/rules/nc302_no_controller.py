@@ -126,11 +126,11 @@ def _ingress(snapshot: Snapshot, ingress: Ingress, has_default: bool) -> Iterato
 def _unknown(snapshot: Snapshot, item: Ingress | Gateway, name: str, names: Sequence[str]) -> Finding:
     kind = "GatewayClass" if isinstance(item, Gateway) else "IngressClass"
     close = closest(name, names)
-    has = f"those of the input are {listed(names)}" if names else f"the input has no {kind}"
     certain = bool(close) or snapshot.whole
+    has = f"those of the input are {listed(names)}" if names else f"the input has no {kind}"
+    missing, nobody = ("does not exist", "no") if certain else ("is not in the input", "perhaps no")
     return RULE.finding(
-        f"{kind} `{name}` {'does not exist' if certain else 'is not in the input'}, {has}: {'no' if certain else 'perhaps no'} controller serves "
-        f"the {item.label.partition(' ')[0]}",
+        f"{kind} `{name}` {missing}, {has}: {nobody} controller serves the {item.label.partition(' ')[0]}",
         about=item.label,
         place=item.place,
         severity="warning" if certain else "info",
