@@ -412,8 +412,9 @@ def _lost_to_other_kind(found: Mapping[Key, Sequence[Binding]]) -> dict[tuple[Ke
     """
     lost: dict[tuple[Key, int], bool] = {}
     for key, items in found.items():
-        if {item.route.kind for item in items} >= {"HTTPRoute", "GRPCRoute"}:
-            lost.update(((key, position), certain) for position, certain in _losers(items))
+        rivals = [item for item in items if item.route.kind in _OTHER]
+        if len({item.route.kind for item in rivals}) > 1:
+            lost.update(((key, position), certain) for position, certain in _losers(rivals))
     return lost
 
 

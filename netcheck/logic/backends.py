@@ -111,7 +111,7 @@ class Backends:
         if found and all(item.reason for item in found):
             share = _share(ref, INVALID_TLS)
             message = f"{force.candidates[0].label}: {found[0].message}"
-            return Resolved(share=share, service=service, port=port, message=message, reasons=missing)
+            return Resolved(share=share, service=service, port=port, message=message)
         if any(item.reason for item in found):
             names = " and ".join(item.label for item in force.candidates)
             missing = (*missing, _unknown("GW-28", f"which of {names} is the older one", ref))

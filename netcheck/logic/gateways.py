@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from netcheck.logic.attachment import Attachments, Binding, BoundListener, MeshBinding
 from netcheck.logic.backends import Backends
@@ -96,8 +97,11 @@ class Gateways:
         """Return whether plain HTTP is spoken on the port."""
         return any((item.listener.port, item.listener.protocol) == (port, "HTTP") for item in self.listeners(gateway))
 
-    def at_port(self, gateway: Gateway, port: int, isolation: Switch) -> Frontend:
-        """Return the frontend of a Gateway's port, if implementations do or do not isolate listeners."""
+    def at_port(self, gateway: Gateway, port: int, isolation: Switch, *, over_tls: bool = False) -> Frontend:
+        """Return the frontend of a Gateway's port, if implementations do or do not isolate listeners.
+
+        `over_tls`: calls of gRPC come over TLS; else over plain HTTP wherever that is spoken (GW-3).
+        """
         here = [bound for bound in self.listeners(gateway) if bound.listener.port == port]
         here.sort(key=lambda bound: specificity(bound.listener.hostname))
         by_protocol = {
@@ -107,15 +111,19 @@ class Gateways:
         secure = [bound for bound in here if bound.listener.protocol in ("HTTPS", "TLS")]
         isolated = isolation is Switch.YES
         clear = by_protocol["HTTP"]
-        lines = [*self._clear(clear, isolated=isolated), *self._secure(secure, bool(clear), isolated=isolated)]
+        grpc = frozenset({Scheme.GRPC})
+        in_clear = frozenset() if over_tls else grpc
+        secured = grpc if over_tls or all(bound.reasons for bound in clear) else frozenset()
+        lines = [*self._clear(clear, in_clear, isolated=isolated), *self._secure(secure, secured, isolated=isolated)]
+        lines += _custom(here)
         for kind in ("TCPRoute", "UDPRoute"):
             for bound in by_protocol[kind.removesuffix("Route")]:
                 lines += self._plain(bound, (9,), RequestPredicate(schemes=SPOKEN[kind]))
         name = FrontendId("Gateway", gateway.namespace, gateway.name, port)
         return Frontend(id=name, entries=ranked(lines), otherwise=Outcome(refused=NO_LISTENER))
 
-    def _clear(self, listeners: Sequence[BoundListener], *, isolated: bool) -> Iterator[Line]:
-        base = RequestPredicate(schemes=frozenset({Scheme.HTTP, Scheme.GRPC}))
+    def _clear(self, listeners: Sequence[BoundListener], grpc: frozenset[Scheme], *, isolated: bool) -> Iterator[Line]:
+        base = RequestPredicate(schemes=grpc | {Scheme.HTTP})
         for level, bound in enumerate(listeners):
             yield from self._section((0, level), bound, _pool(bound, listeners, isolated=isolated), base)
         for bound in _some_certain(listeners):
@@ -126,7 +134,7 @@ class Gateways:
         self, level: Key, bound: BoundListener, pool: Sequence[BoundListener], base: RequestPredicate
     ) -> Iterator[Line]:
         """Yield what a listener serves, then the answer to whatever else comes to it."""
-        here = replace(base, facts=_listener_facts(bound))
+        here = replace(base, facts=_united(base.facts, _listener_facts(bound)))
         for member in pool:
             extra = () if member is bound else _listener_facts(member)
             for binding in self.attachments.bindings(member):
@@ -149,21 +157,20 @@ class Gateways:
 
     # ---- TLS ---------------------------------------------------------------------------------------------------
 
-    def _secure(self, listeners: Sequence[BoundListener], clear: bool, *, isolated: bool) -> Iterator[Line]:
+    def _secure(self, listeners: Sequence[BoundListener], grpc: frozenset[Scheme], *, isolated: bool) -> Iterator[Line]:
         """Yield the lines of HTTPS and TLS listeners: the SNI chooses one, and the Host must agree with it (GW-36)."""
-        schemes = frozenset({Scheme.HTTPS} if clear else {Scheme.HTTPS, Scheme.GRPC})
+        schemes = grpc | {Scheme.HTTPS}
         fellows = [item for item in listeners if item.listener.protocol == "HTTPS"]
-        tests = [host_test(bound.listener.hostname) for bound in listeners]
         everyone = tuple(_together(listeners))
-        for level, bound in enumerate(listeners):
-            own = tests[level]
+        for level, (bound, chosen) in enumerate(_turns(listeners)):
+            own = host_test(bound.listener.hostname)
             if bound.listener.protocol == "TLS":
-                yield from self._passed((1, level), bound, RequestPredicate(schemes=schemes | {Scheme.TLS}))
+                passed = RequestPredicate(schemes=schemes | {Scheme.TLS}, facts=chosen)
+                yield from self._passed((1, level), bound, passed)
                 continue
-            base = RequestPredicate(schemes=schemes, sni=own)
-            base = replace(base, facts=_listener_facts(bound))
+            base = RequestPredicate(schemes=schemes, sni=own, facts=_united(chosen, _listener_facts(bound)))
             lost = Outcome(status=421, served=_served(bound))
-            inside = [listeners[place] for place in range(level) if tests[place] != own and _inside(tests[place], own)]
+            inside = [item for item in listeners if _is_more_specific(item, bound)]
             for place, others in ((-1, tuple(_together(inside))), (2, everyone)):
                 for host, facts in others:
                     elsewhere = replace(base, also_host=(host,), facts=(*base.facts, *facts))
@@ -172,13 +179,16 @@ class Gateways:
             yield Line(key=(1, level, 3), predicate=base, outcome=Outcome(status=404, served=_served(bound)))
             opened = replace(base, schemes=frozenset({Scheme.TLS}))
             yield Line(key=(1, level, 4), predicate=opened, outcome=Outcome(refused=CLOSED))
+        for bound in _some_certain(listeners):
+            caught = RequestPredicate(schemes=schemes | {Scheme.TLS}, facts=_listener_facts(bound))
+            yield Line(key=(2,), predicate=caught, outcome=Outcome(refused=NO_LISTENER))
 
     def _passed(self, level: Key, bound: BoundListener, base: RequestPredicate) -> Iterator[Line]:
         """Yield what a TLS listener does: TLSRoutes by SNI, then TCPRoutes (GW-20)."""
         for binding in self.attachments.bindings(bound):
             if binding.route.kind != "TLSRoute":
                 continue
-            facts = (*_listener_facts(bound), *_binding_facts(binding))
+            facts = (*_united(base.facts, _listener_facts(bound)), *_binding_facts(binding))
             for hostname in binding.hostnames:
                 here = replace(base, sni=host_test(hostname), facts=facts)
                 for line in self._rules(binding.route, here, _served(bound)):
@@ -187,7 +197,7 @@ class Gateways:
 
     def _plain(self, bound: BoundListener, level: Key, base: RequestPredicate) -> Iterator[Line]:
         """Yield routes without matches, which are all tied (GW-20), then the refusal of the rest."""
-        here = replace(base, facts=_listener_facts(bound))
+        here = replace(base, facts=_united(base.facts, _listener_facts(bound)))
         for binding in self.attachments.bindings(bound):
             if binding.route.kind in ("TCPRoute", "UDPRoute"):
                 facts = (*here.facts, *_binding_facts(binding))
@@ -286,6 +296,7 @@ class Gateways:
                 chosen=chosen,
                 mirrors=mirrors,
                 redirect=redirect,
+                prefix="" if route.kind == "HTTPRoute" else None,
                 reasons=tuple(reasons),
             )
         shares, share_reasons = self._shares(route, refs, mesh=mesh)
@@ -318,6 +329,44 @@ def _listener_facts(bound: BoundListener) -> tuple[Fact, ...]:
 def _binding_facts(binding: Binding) -> tuple[Fact, ...]:
     key = f"{binding.route.label} at listener {' '.join(binding.bound.key)}"
     return (Fact(key, reason=binding.reasons[0]),) if binding.reasons else ()
+
+
+def _united(facts: tuple[Fact, ...], others: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    return tuple(dict.fromkeys((*facts, *others)))
+
+
+def _turns(listeners: Sequence[BoundListener]) -> Iterator[tuple[BoundListener, tuple[Fact, ...]]]:
+    """Yield the listeners in the order in which they get connections, with what must hold for that.
+
+    Of a HTTPS and a TLS listener with one host name either may come first: GW-4 tells listeners apart within a protocol
+    only. One that comes first may not be there; then the others get their turn.
+    """
+    for hostname, group in groupby(listeners, key=lambda bound: bound.listener.hostname):
+        equal = tuple(group)
+        if len(equal) == 1:
+            yield equal[0], ()
+            continue
+        labels = tuple(" ".join(bound.key) for bound in equal)
+        message = f"listeners {' and '.join(f'`{name}`' for name in labels)} are on one port with one host name"
+        reason = Reason(rule="GW-4", message=message, place=equal[0].listener.place)
+        key = f"listener for {hostname or 'any host'} on port {equal[0].listener.port}"
+        yield from ((bound, (Fact(key, label, labels, reason),)) for bound, label in zip(equal, labels, strict=True))
+        if any(bound.reasons for bound in equal):
+            yield from ((bound, ()) for bound in equal)
+
+
+def _is_more_specific(one: BoundListener, other: BoundListener) -> bool:
+    inner, outer = host_test(one.listener.hostname), host_test(other.listener.hostname)
+    return inner != outer and _inside(inner, outer)
+
+
+def _custom(listeners: Sequence[BoundListener]) -> Iterator[Line]:
+    """Yield that it is not known what a protocol of an implementation does with what nobody else takes (GW-3)."""
+    for bound in listeners:
+        if "/" in bound.listener.protocol:
+            message = f"what protocol `{bound.listener.protocol}` means is up to the implementation"
+            reason = Reason(rule="GW-3", message=message, place=bound.listener.place)
+            yield Line(key=(10,), predicate=RequestPredicate(), outcome=Outcome(reasons=(reason,)))
 
 
 def _some_certain(listeners: Sequence[BoundListener]) -> Sequence[BoundListener]:
@@ -378,12 +427,9 @@ def _host_key(route: Route, effective: str) -> tuple[int, int]:
 
 def _of_match(outcome: Outcome, place: int, match: HTTPMatch | GRPCMatch) -> Outcome:
     assert outcome.chosen is not None
-    replaced = isinstance(match, HTTPMatch) and match.path_type is MatchType.PATH_PREFIX
-    return replace(
-        outcome,
-        chosen=replace(outcome.chosen, match=place),
-        prefix=match.path if isinstance(match, HTTPMatch) and replaced else "",
-    )
+    has_prefix = isinstance(match, HTTPMatch) and match.path_type is MatchType.PATH_PREFIX
+    prefix = match.path if isinstance(match, HTTPMatch) and has_prefix else None
+    return replace(outcome, chosen=replace(outcome.chosen, match=place), prefix=prefix)
 
 
 def _extension(item: Extension) -> Reason:

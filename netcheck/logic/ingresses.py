@@ -78,15 +78,18 @@ class Ingresses:
         return tuple(sorted(found - {""} if several else found))
 
     def has_tls(self, name: str) -> bool:
-        """Return whether some Ingress that has or may have the class asks for TLS (ING-11)."""
-        perhaps = self.classes.by_class.get("", []) if name in self.classes.defaults else []
-        return any(item.tls for item in (*self.classes.by_class.get(name, []), *perhaps))
+        """Return whether some Ingress that has the class for certain asks for TLS (ING-11)."""
+        return any(item.tls for item in self._certain(name))
+
+    def _certain(self, name: str) -> list[Ingress]:
+        """Those without a class have none of several default ones for certain (ING-3)."""
+        several = len(self.classes.defaults) > 1
+        return [] if several and not name else self.classes.by_class.get(name, [])
 
     def at_class(self, name: str) -> Frontend:
         """Return the frontend of an Ingress class; of the empty name: of the Ingresses without one."""
         several = len(self.classes.defaults) > 1
-        certain = [] if several and not name else self.classes.by_class.get(name, [])
-        lines = [line for ingress in certain for line in self._ingress(ingress, ())]
+        lines = [line for ingress in self._certain(name) for line in self._ingress(ingress, ())]
         if several and name in self.classes.defaults:
             for ingress in self.classes.by_class.get("", []):
                 lines += self._ingress(ingress, (_class_fact(ingress, self.classes.defaults, name),))
@@ -124,7 +127,7 @@ class Ingresses:
 
     def _path(self, item: IngressPath, base: RequestPredicate) -> tuple[RequestPredicate, Key]:
         """Return the predicate of a path and its order: the longest, of equal ones the exact one (ING-6)."""
-        length = -len(item.path.rstrip("/"))  # a prefix is as long without its last slash
+        length = -len(item.path.removesuffix("/"))  # a prefix is as long without its last slash
         facts = base.facts
         kind = item.type
         if kind == "ImplementationSpecific" and self.cluster.profile.ingress_impl_specific is Switch.YES:
@@ -192,7 +195,7 @@ class Ingresses:
         if route.termination == "passthrough":
             base = RequestPredicate(schemes=SECURE, sni=host, facts=facts)
             yield _route_line(route, (0, level), base, backend)
-        length = -len(route.path.rstrip("/"))
+        length = -len(route.path.removesuffix("/"))
         path = prefix(route.path)
         if route.termination in ("edge", "reencrypt"):
             base = RequestPredicate(schemes=frozenset({Scheme.HTTPS}), host=host, path=path, facts=facts)

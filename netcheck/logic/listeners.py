@@ -200,9 +200,9 @@ def _listener(
 ) -> JudgedListener:
     listener, gateway = entry.listener, head.gateway
     kinds, perhaps, kind_problem = _kinds(cluster, listener)
-    served = _certificate(certificates, gateway, entry)
-    frontend = _frontend(certificates, gateway, listener)
-    refs = first_bad([kind_problem, served, frontend])
+    own, of_clients = _certificates(certificates, gateway, entry), _authorities(certificates, gateway, listener)
+    served, frontend = _served_with(own), _validated_with(of_clients)
+    refs = first_bad([kind_problem, *own, *of_clients])
     accepted = _accepted(listener, clash, frontend)
     programmed = _programmed(accepted, served)
     reasons = [Reason(rule="GW-3", message=item.message, place=listener.place)
@@ -266,27 +266,43 @@ def _resolved_refs(refs: Reference) -> Condition:
     return pending("ResolvedRefs", refs.missing) if refs.missing else condition("ResolvedRefs", TRUE, "ResolvedRefs")
 
 
-def _certificate(certificates: Certificates, gateway: Gateway, entry: _Entry) -> Reference:
-    """Return what becomes of a listener's own certificates: bad iff one is and none is good."""
-    if entry.listener.tls_mode != "Terminate" or not entry.listener.certificates:
-        return GOOD
+def _certificates(certificates: Certificates, gateway: Gateway, entry: _Entry) -> list[Reference]:
+    """Return what becomes of each of a listener's own certificates."""
+    if entry.listener.tls_mode != "Terminate":
+        return []
     holder = entry.listener_set or gateway
     kind = "Gateway" if entry.listener_set is None else "ListenerSet"  # GW-10: grants of the Gateway are not inherited
     source = GrantFrom(group=GATEWAY_GROUP, kind=kind, namespace=holder.namespace)
-    return first_bad([certificates.keypair(source, ref) for ref in entry.listener.certificates])
+    return [certificates.keypair(source, ref) for ref in entry.listener.certificates]
 
 
-def _frontend(certificates: Certificates, gateway: Gateway, listener: Listener) -> Reference:
-    """Return whether client certificates can be validated on an HTTPS listener's port (`spec.tls.frontend`)."""
-    if listener.protocol != "HTTPS":
+def _served_with(found: Sequence[Reference]) -> Reference:
+    """Return whether a listener can serve with its certificates: bad iff all are; several are up to implementations."""
+    if not found or all(item == GOOD for item in found):
         return GOOD
+    if all(item.reason for item in found):
+        return found[0]
+    missing = next((item for item in found if item.missing), None)
+    return missing or Reference(missing="whether the implementation serves with some certificates where others are bad")
+
+
+def _authorities(certificates: Certificates, gateway: Gateway, listener: Listener) -> list[Reference]:
+    """Return what becomes of the authorities for clients on an HTTPS listener's port (`spec.tls.frontend`)."""
+    if listener.protocol != "HTTPS":
+        return []
     per_port = {item.port: item for item in gateway.frontend}
     found = per_port.get(listener.port) or per_port.get(0)
-    if found is None or not found.authorities:
-        return GOOD
+    if found is None:
+        return []
     source = GrantFrom(group=GATEWAY_GROUP, kind="Gateway", namespace=gateway.namespace)
-    refs = [certificates.authority(source, ref, kind_reason="InvalidCACertificateKind") for ref in found.authorities]
-    return GOOD if any(item == GOOD for item in refs) else first_bad(refs)
+    return [certificates.authority(source, ref, kind_reason="InvalidCACertificateKind") for ref in found.authorities]
+
+
+def _validated_with(found: Sequence[Reference]) -> Reference:
+    """Return whether client certificates can be validated: bad iff all authorities are."""
+    if not found or any(item == GOOD for item in found):
+        return GOOD
+    return next((item for item in found if item.missing), found[0])
 
 
 def _kinds(cluster: Cluster, listener: Listener) -> tuple[tuple[RouteKind, ...], tuple[RouteKind, ...], Reference]:

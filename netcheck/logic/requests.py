@@ -138,7 +138,7 @@ ANY_PATH = PathTest()
 
 def prefix(path: str) -> PathTest:
     """Return the test of an element-wise prefix; of `/` or nothing: any path."""
-    bare = path.rstrip("/")
+    bare = path.removesuffix("/")
     return PathTest(PathKind.PREFIX, bare) if bare else ANY_PATH
 
 
@@ -244,8 +244,9 @@ def _by_name(pairs: Sequence[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
 class Outcome:
     """What becomes of a request that an entry takes; see `model.request.Routed` for the fields.
 
-    `prefix` is the path prefix of the match, which a redirect may replace; `encrypted`: a listener for TLS took it. `reasons` name what is not known even when
-    it is known that this entry takes the request.
+    `prefix` is the path prefix of the match, which a redirect may replace, None if the match is of another type.
+    `encrypted`: a listener for TLS took it. `reasons` name what is not known even when it is known that this entry takes
+    the request.
     """
 
     status: int | None = None
@@ -255,7 +256,7 @@ class Outcome:
     shares: tuple[Share, ...] = ()
     mirrors: tuple[Share, ...] = ()
     redirect: Redirect | None = None
-    prefix: str = ""
+    prefix: str | None = ""
     encrypted: bool = False
     reasons: tuple[Reason, ...] = ()
 
@@ -434,6 +435,16 @@ def path_tests(path: str) -> Iterator[PathTest]:
         end = path.rfind("/", 0, end)
 
 
+def first_named(one: Outcome, other: Outcome) -> Outcome:
+    """Return that of two outcomes, which are the same, whose rule is the first by name."""
+    return min((one, other), key=_named)
+
+
+def _named(outcome: Outcome) -> tuple[bool, str, int, int]:
+    chosen = outcome.chosen
+    return (False, chosen.label, chosen.rule, chosen.match) if chosen else (True, "", 0, 0)
+
+
 Met = tuple[Entry, tuple[Fact, ...]]
 MAX_WAYS = 4096
 
@@ -473,7 +484,8 @@ class _Walk:
 
     def _ends(self, outcome: Outcome) -> None:
         self.ways += 1
-        self.outcomes.setdefault(self._same(outcome), outcome)
+        key = self._same(outcome)
+        self.outcomes[key] = first_named(self.outcomes.get(key, outcome), outcome)
 
     def _same(self, outcome: Outcome) -> tuple[object, ...]:
         """Of controllers of Ingresses nobody says which object counts, so it does not matter which it was."""

@@ -9,7 +9,7 @@ from typing import TypeVar
 from netcheck.logic.attachment import Attachments, attachments
 from netcheck.logic.gateways import NO_LISTENER, Gateways
 from netcheck.logic.ingresses import Ingresses
-from netcheck.logic.requests import CompiledFrontend, Frontend, FrontendId, Outcome, Seen
+from netcheck.logic.requests import CompiledFrontend, Frontend, FrontendId, Outcome, Seen, first_named
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Reason, Verdict
 from netcheck.model.gateway import Gateway, PathChange, Redirect
@@ -35,11 +35,14 @@ class Router:
 
     def at_gateway(self, gateway: Gateway, request: Request) -> Routed:
         """Return what a Gateway does with a request."""
-        compiled = self._at_port(gateway, request.port)
+        if 0 in self.gateways.ports(gateway):
+            message = f"a listener of {gateway.label} leaves its port to the implementation"
+            reason = Reason(rule="GW-10", message=message, place=gateway.place)
+            return Routed(verdict=Verdict.UNKNOWN, reasons=(reason,))
+        over_tls = request.scheme is Scheme.GRPC and bool(request.sni)
+        compiled = self._at_port(gateway, request.port, over_tls=over_tls)
         if not compiled:
-            return self._without_listener(gateway)
-        if request.scheme is Scheme.GRPC and request.sni and self.gateways.is_clear(gateway, request.port):
-            return Routed(verdict=Verdict.DENIED, refused="the listener takes no TLS")
+            return Routed(verdict=Verdict.DENIED, refused=NO_LISTENER)
         return self._decided(compiled, request)
 
     def in_mesh(self, service: Service, client_namespace: str, request: Request) -> Routed | None:
@@ -96,13 +99,15 @@ class Router:
         doors = sorted(unique.values(), key=lambda item: _door_key(item[0].frontend.id))
         return tuple(tuple(form.frontend for form in item) for item in doors)
 
-    def _at_port(self, gateway: Gateway, port: int) -> tuple[CompiledFrontend, ...]:
-        key = ("gateway", gateway.namespace, gateway.name, port)
+    def _at_port(self, gateway: Gateway, port: int, *, over_tls: bool = False) -> tuple[CompiledFrontend, ...]:
+        """Return the port in its forms; `over_tls` if calls of gRPC are known to come over TLS, as they name a server."""
+        over_tls = over_tls and self.gateways.is_clear(gateway, port)
+        key = ("gateway", gateway.namespace, gateway.name, port, over_tls)
         if key not in self._compiled:
             exists = port in self.gateways.ports(gateway)
             isolation = self.cluster.profile.listener_isolation
             forms = (Switch.YES, Switch.NO) if isolation is Switch.UNKNOWN else (isolation,)
-            made = (CompiledFrontend(self.gateways.at_port(gateway, port, form)) for form in forms)
+            made = (CompiledFrontend(self.gateways.at_port(gateway, port, form, over_tls=over_tls)) for form in forms)
             self._compiled[key] = tuple(made) if exists else ()
         return self._compiled[key]
 
@@ -113,25 +118,20 @@ class Router:
             self._compiled[key] = (CompiledFrontend(frontend),) if frontend else ()
         return self._compiled[key]
 
-    def _without_listener(self, gateway: Gateway) -> Routed:
-        """A listener may leave its port to the implementation; then every port may be its (GW-10)."""
-        if 0 not in self.gateways.ports(gateway):
-            return Routed(verdict=Verdict.DENIED, refused=NO_LISTENER)
-        message = f"a listener of {gateway.label} leaves its port to the implementation"
-        return Routed(verdict=Verdict.UNKNOWN, reasons=(Reason(rule="GW-10", message=message, place=gateway.place),))
-
     # ---- one request -------------------------------------------------------------------------------------------
 
     def _decided(self, forms: Sequence[CompiledFrontend], request: Request) -> Routed:
         seen = Seen.of(request)
         found = [form.outcomes(seen) for form in forms]
-        outcomes = {outcome.decided: outcome for possible, _ in found for outcome in possible}
+        outcomes: dict[tuple[object, ...], Outcome] = {}
+        for outcome in (outcome for possible, _ in found for outcome in possible):
+            outcomes[outcome.decided] = first_named(outcomes.get(outcome.decided, outcome), outcome)
         reasons = list(dict.fromkeys(reason for _, part in found for reason in part))
         if len(forms) > 1 and not reasons and len(outcomes) > 1:
             message = "whether listeners of one port are isolated from each other is left to the implementation"
             reasons.append(Reason(rule="GW-6", message=message))
         settled = [_settled(outcome, request) for outcome in outcomes.values()]
-        return settled[0] if len(settled) == 1 else _undecided(settled, reasons)
+        return settled[0] if len(settled) == 1 and not reasons else _undecided(settled, reasons)
 
 
 def _is_encrypted(request: Request) -> bool:
@@ -200,11 +200,14 @@ def _redirected(redirect: Redirect, outcome: Outcome, request: Request) -> Redir
     )
 
 
-def _changed(change: PathChange, prefix: str, path: str) -> str:
+def _changed(change: PathChange, prefix: str | None, path: str) -> str:
+    """Return the path after a change; where no prefix was matched none is replaced (the API refuses such a rule)."""
     if change.type != "ReplacePrefixMatch":
         return change.value or "/"
-    rest = path[len(prefix.rstrip("/")) :]
-    return change.value.rstrip("/") + rest or "/"
+    if prefix is None:
+        return path
+    rest = path[len(prefix.removesuffix("/")) :]
+    return change.value.removesuffix("/") + rest or "/"
 
 
 def shares_of(outcome: Outcome) -> tuple[Share, ...]:

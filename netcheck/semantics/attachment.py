@@ -141,7 +141,12 @@ def protocol_is_supported(listener: Listener) -> bool:
 
 
 def indistinct(one: Listener, other: Listener) -> bool:
-    """GW-4: within a protocol by port and host name, TCP and UDP by port; TCP also against HTTP, HTTPS and TLS."""
+    """GW-4: within a protocol by port and host name, TCP and UDP by port; TCP also against HTTP, HTTPS and TLS.
+
+    What makes listeners of a protocol that an implementation defines distinct is not said: they are.
+    """
+    if "/" in one.protocol:
+        return False
     if one.port != other.port or one.port == 0:
         return False
     if one.protocol == other.protocol:
@@ -151,13 +156,18 @@ def indistinct(one: Listener, other: Listener) -> bool:
 
 
 def has_its_keys(setting: Setting, spot: Spot) -> bool:
-    """GW-26: a listener that ends TLS needs one certificate that it may use, and authorities where it asks for them."""
+    """GW-26: a listener that ends TLS needs certificates that it may use, and authorities where it asks for them.
+
+    More than one certificate is implementation specific in the API: so it is what happens if only some can be used.
+    """
     if spot.listener.protocol not in ("HTTPS", "TLS") or spot.listener.tls_mode == "Passthrough":
         return True
-    named = spot.listener.certificates
-    return (not named or any(certificate_is_valid(setting, spot, ref) for ref in named)) and clients_can_be_checked(
-        setting, spot
-    )
+    valid = [certificate_is_valid(setting, spot, ref) for ref in spot.listener.certificates]
+    if valid and not all(valid):
+        message = f"some certificates of {spot.label} cannot be used: whether it serves with the others"
+        if not any(valid) or not setting.holds(("certificates", spot.label), "GW-3", message):
+            return False
+    return clients_can_be_checked(setting, spot)
 
 
 def certificate_is_valid(setting: Setting, spot: Spot, ref: ObjectRef) -> bool:

@@ -14,6 +14,7 @@ from netcheck.model.gateway import (
     Route,
 )
 from netcheck.model.objects import Service, ServicePort, ServiceType
+from netcheck.model.profile import Switch
 from netcheck.model.request import Share
 from netcheck.semantics import grants
 from netcheck.semantics.attachment import authority_exists
@@ -48,7 +49,14 @@ def problem(setting: Setting, route: Route, ref: BackendRef, *, mesh: bool) -> s
     if (ref.group, ref.kind) != ("", "Service"):
         return "InvalidKind"
     if not _may_refer(setting, route, ref, mesh=mesh):
-        return "RefNotPermitted"
+        open_to_meshes = mesh and setting.cluster.profile.mesh_reference_grant is Switch.UNKNOWN
+        known = _problem_of_object(setting, route, ref) if open_to_meshes else ""
+        return known or "RefNotPermitted"
+    return _problem_of_object(setting, route, ref)
+
+
+def _problem_of_object(setting: Setting, route: Route, ref: BackendRef) -> str:
+    """What is wrong with it whether or not the reference is permitted."""
     service = find_service(setting.cluster, ref.namespace, ref.name)
     if service is None:
         there = setting.exists(ref.namespace, f"Service {ref.namespace}/{ref.name}", "GW-24")

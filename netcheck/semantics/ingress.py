@@ -40,11 +40,11 @@ def _default_classes(cluster: Cluster) -> list[str]:
 def route_at_ingress(cluster: Cluster, ingress_class: str, request: Request) -> Routed:
     """Return what a controller does with a request that serves the Ingresses of this effective class and no others.
 
-    Two answers that differ only in which of several Ingresses said the same are one answer.
+    Two answers that differ only in which of several Ingresses said the same are one answer: that of the first by name.
     """
 
     def alike(outcome: Routed) -> Hashable:
-        return replace(outcome, chosen=None, served=None)
+        return replace(outcome, chosen=None, served=None, refused="refused" * bool(outcome.refused))
 
     return settled(cluster, lambda setting: _at_controller(setting, ingress_class, request), alike)
 

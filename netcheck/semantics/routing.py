@@ -60,7 +60,11 @@ def route_in_mesh(cluster: Cluster, service: Service, client_namespace: str, req
 
 
 def _at_gateway(setting: Setting, gateway: Gateway, request: Request) -> Routed:
-    here = [spot for spot in serving(setting, gateway) if _is_on_port(setting, spot, request)]
+    served = serving(setting, gateway)
+    floating = [spot for spot in served if not spot.listener.port]
+    if floating:
+        return unknown("GW-10", f"{floating[0].label} leaves its port to the implementation: it may be any")
+    here = [spot for spot in served if spot.listener.port == request.port]
     if not here:
         return _refused(f"no listener of {gateway.label} serves port {request.port}")
     fitting = [spot for spot in here if spot.listener.protocol in understood(request, here)]
@@ -71,13 +75,6 @@ def _at_gateway(setting: Setting, gateway: Gateway, request: Request) -> Routed:
     if fitting[0].listener.protocol == "HTTP":
         return _at_http_listeners(setting, fitting, request)
     return _at_tls_listeners(setting, fitting, request)
-
-
-def _is_on_port(setting: Setting, spot: Spot, request: Request) -> bool:
-    """GW-3: a port that is left to the implementation may be any."""
-    if spot.listener.port:
-        return spot.listener.port == request.port
-    return setting.holds(("port", spot.label, request.port), "GW-10", f"the port of {spot.label} is not known")
 
 
 def understood(request: Request, here: Sequence[Spot]) -> tuple[str, ...]:
@@ -131,9 +128,9 @@ def _at_tls_listeners(setting: Setting, spots: Sequence[Spot], request: Request)
 
 
 def _at_https_listener(setting: Setting, spot: Spot, spots: Sequence[Spot], request: Request) -> Routed:
-    """GW-36: misdirected where another listener serves the host: 421; where none does: 404."""
+    """GW-36: misdirected where another listener of the port, of either protocol, serves the host: 421; if none: 404."""
     https = [item for item in spots if item.listener.protocol == "HTTPS"]
-    right = most_specific(https, request.host)
+    right = most_specific(spots, request.host)
     if not right:
         return Routed(verdict=Verdict.DENIED, status=404, served=spot.served)
     if spot not in right:
@@ -145,7 +142,8 @@ def _by_listener(setting: Setting, spot: Spot, spots: Sequence[Spot], request: R
     """GW-6: only routes of the chosen listener; without isolation those of less specific listeners too."""
     places = [spot]
     if _isolation_matters(setting, spot, spots, request) and not _is_isolated(setting):
-        places += [item for item in spots if item is not spot and covers(item.listener.hostname, request.host)]
+        others = [item for item in spots if item is not spot and covers(item.listener.hostname, request.host)]
+        places += sorted(others, key=lambda item: listener_rank(item.listener.hostname), reverse=True)
     routes = [Placed(route, place.served) for place in places for route in attached(setting, place)]
     frontend = Frontend(spot.served, scheme, request.port, mesh=False)
     return _by_rules(setting, frontend, routes, request)

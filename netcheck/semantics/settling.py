@@ -14,7 +14,7 @@ from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Reason, Verdict
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, Namespace
 from netcheck.model.profile import Switch
-from netcheck.model.request import Routed
+from netcheck.model.request import Chosen, Routed
 from netcheck.semantics.completions import Choice, Completion, Fact, OracleLimit, each_completion
 from netcheck.semantics.matching import selector_matches
 from netcheck.values.labels import LabelSelector
@@ -152,13 +152,20 @@ class Tried:
     outcome: Routed
 
 
+def what_is_decided(outcome: Routed) -> Hashable:
+    """All but the words of a refusal."""
+    return replace(outcome, refused="refused" * bool(outcome.refused))
+
+
 def settled(
     cluster: Cluster,
     run: Callable[[Setting], Routed],
-    alike: Callable[[Routed], Hashable] = lambda outcome: outcome,
+    alike: Callable[[Routed], Hashable] = what_is_decided,
     limit: int = 20000,
 ) -> Routed:
     """Return the outcome of `run` iff it is alike in every completion, else UNKNOWN with what makes the difference.
+
+    Of outcomes that are alike, the one whose rule is named first.
 
     Raises:
         OracleLimit: there are more completions than `limit`, and those tried end alike.
@@ -172,10 +179,18 @@ def settled(
         if len({alike(item.outcome) for item in tried}) < 2:
             raise
     if len({alike(item.outcome) for item in tried}) == 1:
-        return tried[0].outcome
+        return _first_named([item.outcome for item in tried])
     reasons = [fact.reason for fact in _facts_that_matter(tried, alike, 0)]
     reasons += [reason for item in tried for reason in item.outcome.reasons]
     return _what_is_common([item.outcome for item in tried], tuple(dict.fromkeys(reasons)))
+
+
+def _first_named(outcomes: Sequence[Routed]) -> Routed:
+    return min(outcomes, key=lambda item: _name_of(item.chosen))
+
+
+def _name_of(chosen: Chosen | None) -> tuple[bool, str, int, int]:
+    return (False, chosen.label, chosen.rule, chosen.match) if chosen else (True, "", 0, 0)
 
 
 def _facts_that_matter(tried: Sequence[Tried], alike: Callable[[Routed], Hashable], depth: int) -> list[Fact]:
