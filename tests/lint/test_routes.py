@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -13,10 +15,17 @@ from netcheck.lint.run import lint
 from netcheck.lint.snapshot import Snapshot
 from netcheck.load.loader import LoadOptions, load_text
 from netcheck.logic.routing import Router
+from netcheck.logic.services import targets
 from netcheck.model.cluster import Loaded
+from netcheck.model.flow import AddressEnd, Flow, PodEnd, Verdict
+from netcheck.model.objects import Service, ServicePort
 from netcheck.model.request import Request, Scheme
+from netcheck.model.routes import Controller, Ingress, IngressBackend
+from netcheck.queries.doorways import usable
 from netcheck.queries.routes import routes
-from tests import route_strategies
+from netcheck.semantics.decide import decide
+from netcheck.values.labels import LabelSelector
+from tests import route_strategies, strategies
 
 SEEDS = range(40)
 KINDS = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "Ingress", "Route")
@@ -383,6 +392,81 @@ spec: {{podSelector: {selector}, policyTypes: [Egress]}}
     assert [item.severity for item in findings] == severity
     assert all(item.related[0].message == "isolates the proxy" for item in findings)
     assert all(item.witness.source == "infra/proxy[Pod]" for item in findings)
+
+
+def with_ingress(cluster, rng):
+    """Return a cluster with a Service over pods of a namespace, an Ingress that leads there, and pods that serve it."""
+    home = rng.choice(cluster.pods)
+    proxy = rng.choice(cluster.pods)
+    service = Service(
+        namespace=home.namespace,
+        name="web",
+        selector=dict(home.labels) or {"none": "such"},
+        ports=(ServicePort(port=80, target_port=rng.choice((80, 8080))),),
+    )
+    backend = IngressBackend(service="web", port=80)
+    return replace(
+        cluster,
+        services=(service,),
+        endpoint_slices=(),
+        ingresses=(Ingress(namespace=home.namespace, name="web", default_backend=backend),),
+        controllers=(Controller(namespace=proxy.namespace, labels=proxy.labels),),
+    )
+
+
+def verdicts(cluster):
+    """Return for each pod behind the Ingress what the oracle says of the proxy's pods."""
+    (service,), (controller,) = cluster.services, cluster.controllers
+    wanted = LabelSelector.of(controller.labels)
+    proxies = [pod for pod in cluster.pods if pod.namespace == controller.namespace and wanted.matches(pod.labels)]
+    return [
+        {
+            decide(
+                cluster,
+                Flow(
+                    source=PodEnd(proxy),
+                    destination=PodEnd(cluster.pods[target.pod]),
+                    protocol=target.protocol,
+                    port=target.number,
+                ),
+            ).verdict
+            for proxy in proxies
+        }
+        if cluster.pods[target.pod] not in proxies  # NET-6
+        else {Verdict.ALLOWED}
+        for target in usable(targets(cluster, service, service.ports[0]), cluster.pods)
+    ]
+
+
+def test_a_proxy_is_blocked_iff_the_oracle_denies_each_of_its_pods_each_backend():
+    seen = Counter()
+    for seed in range(250):
+        cluster = with_ingress(strategies.of_seed(seed, admin=bool(seed % 2)), random.Random(seed))
+        findings = lint(Loaded(cluster=cluster), LintSettings(select=frozenset({"NC119"}))).findings
+        said = verdicts(cluster)
+        denied = [one == {Verdict.DENIED} for one in said]
+        expected = [] if not any(denied) else ["error"] if all(denied) else ["warning"]
+        assert [item.severity for item in findings] == expected, seed
+        seen[(expected or [""])[0]] += 1
+    assert min(seen[key] for key in ("", "warning", "error")) > 3
+
+
+def test_where_the_controller_is_not_known_nobody_from_elsewhere_gets_in():
+    shown = 0
+    for seed in range(250):
+        cluster = replace(with_ingress(strategies.of_seed(seed), random.Random(seed)), controllers=())
+        (ingress_,) = cluster.ingresses
+        for _ in lint(Loaded(cluster=cluster), LintSettings(select=frozenset({"NC119"}))).findings:
+            others = [pod for pod in cluster.pods if pod.namespace != ingress_.namespace and not pod.host_network]
+            ends = [*map(PodEnd, others), AddressEnd("198.51.100.1"), AddressEnd("10.1.2.3")]
+            (service,) = cluster.services
+            for target in usable(targets(cluster, service, service.ports[0]), cluster.pods):
+                end = PodEnd(cluster.pods[target.pod])
+                for source in ends:
+                    flow = Flow(source=source, destination=end, protocol=target.protocol, port=target.number)
+                    assert decide(cluster, flow).verdict is Verdict.DENIED, seed
+            shown += 1
+    assert shown > 10
 
 
 # ---- words -------------------------------------------------------------------------------------------------------------

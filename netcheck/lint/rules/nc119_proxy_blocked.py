@@ -7,7 +7,7 @@ rule for the proxy makes every request fail with 502 or 504 at the edge.
 When to ignore it: the proxy runs in the same namespace, or comes through nodes, and the input does not tell.
 How it is decided: the set engine judges the proxy's pods, which labels, classes or `--ingress-controller` tell; the oracle
 confirms the denied connection. A warning if only some of the pods are closed, and if it is not known who the proxy is: then
-it is reported where policies let in nobody at all, or nobody of another namespace, no address and no node.
+it is reported where policies let in nobody at all, or nobody of another namespace and no outside address.
 Source: SEMANTICS ING-12, ING-13, ING-14, GW-27, GW-29, SVC-23.
 """
 
@@ -120,7 +120,7 @@ spec:
 
 @dataclass(frozen=True, slots=True)
 class _Blocked:
-    """A front whose proxy is kept from some pods; `all` of those behind it or not. `named`: it is known who the proxy is."""
+    """A front whose proxy is kept from some pods; `nobody`: they let in nobody at all."""
 
     front: Front
     targets: tuple[Target, ...]
@@ -148,7 +148,9 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
 
 def _blocked(snapshot: Snapshot, judge: Judge, gates: Gates, front: Front) -> _Blocked | None:
     behind = [item for item in usable(front.behind, snapshot.cluster.pods) if item.pod is not None]
-    closed = [item for item in behind if judge.of_proxy(front.plane, item).verdict is Verdict.DENIED]
+    own = front.plane.positions  # NET-6: the proxy's pods reach themselves
+    others = [item for item in behind if item.pod not in own]
+    closed = [item for item in others if judge.of_proxy(front.plane, item).verdict is Verdict.DENIED]
     if closed and front.plane.certain:
         return _Blocked(front, tuple(closed), len(closed) == len(behind), nobody=False)
     if closed and len(closed) == len(behind):
@@ -203,7 +205,7 @@ def _finding(snapshot: Snapshot, gates: Gates, found: _Blocked) -> Finding:
         some = "" if found.all else ", one part of the pods behind it"
         message = f"policies keep {front.plane.label} from {where}{some}: its requests fail there"
     else:
-        who = "nobody" if found.nobody else "nobody of another namespace, no address and no node"
+        who = "nobody" if found.nobody else "nobody of another namespace and no outside address"
         unless = "" if found.nobody else "unless it runs in the same namespace, "
         message = f"policies let {who} in to {where}: {unless}requests of {front.plane.label} fail there"
     return RULE.finding(
