@@ -69,6 +69,10 @@ class UsageError(NetcheckError):
     exit_code = 2
 
 
+class NothingNamed(UsageError):
+    """An end names something that is not loaded; a command line is refused for it, an intent matches nothing."""
+
+
 class InputError(NetcheckError):
     """There is no usable input: nothing was found, or nothing of it could be read (exit 3)."""
 

@@ -240,7 +240,7 @@ KINDS: tuple[Kind, ...] = (
             ("config.kubernetes.io", "ResourceList"), ("kind.x-k8s.io", "Cluster"), ("", "Config"), ("v1", "Config"),
             ("kubeadm.k8s.io", "ClusterConfiguration"), ("kubeadm.k8s.io", "InitConfiguration"),
             ("kubeadm.k8s.io", "JoinConfiguration"), ("kubelet.config.k8s.io", "KubeletConfiguration"),
-            ("skaffold", "Config"), ("netcheck", "Config"),
+            ("skaffold", "Config"), ("netcheck", "Config"), ("netcheck", "Intents"), ("netcheck", "Intent"),
         )
     ),
 )  # fmt: skip

@@ -22,6 +22,7 @@ from netcheck.load.rendering import Rendering
 from netcheck.load.sources import Reading, SourceFile, describe_search, files_of
 from netcheck.model.cluster import Loaded
 from netcheck.model.ignores import IgnoreNote
+from netcheck.model.intents import API_VERSION, DOCUMENT_KINDS, IntentDocument
 from netcheck.model.profile import Addressing, Profile
 from netcheck.model.routes import Controller
 
@@ -77,6 +78,7 @@ class _Loading:
         self.skipped = 0
         self.anything_lost = False
         self.ignores: list[IgnoreNote] = []
+        self.intents: list[IntentDocument] = []
         self._annotated: dict[Identity, tuple[IgnoreNote, ...]] = {}
         self.files = 0
         self._templates = {(kind.api_group, kind.kind): kind.template_path for kind in options.workload_kinds}
@@ -135,7 +137,7 @@ class _Loading:
         elif isinstance(outcome, RawObject):
             item = admit(outcome, self.options.namespace, self._templates)
             if item is None:
-                self.skipped += 1
+                self._not_an_object(outcome)
                 return
             identity = item.identity
             if item.generated:  # WL-5: never one object twice
@@ -145,6 +147,13 @@ class _Loading:
             annotations = mapping(mapping(item.value.get("metadata")).get("annotations"))
             if ANNOTATION in annotations or identity in self._annotated:
                 self._annotated[identity] = tuple(of_annotations(annotations, item.label, item.place))
+
+    def _not_an_object(self, raw: RawObject) -> None:
+        """Keep a document with intents for `verify`; whatever else is no cluster object is skipped."""
+        if raw.value.get("apiVersion") == API_VERSION and raw.value.get("kind") in DOCUMENT_KINDS:
+            self.intents.append(IntentDocument(value=raw.value, file=raw.file, first_line=raw.first_line))
+        else:
+            self.skipped += 1
 
     def _add(self, identity: Identity, item: Admitted | FastPod, found: dict[Identity, Admitted | FastPod]) -> None:
         before = found.get(identity)
@@ -226,7 +235,11 @@ class _Loading:
             )
         )
         notes = [*self.ignores, *(note for noted in self._annotated.values() for note in noted)]
-        return replace(loaded, ignores=tuple(sorted(notes, key=lambda note: (note.place, note.object, note.text))))
+        return replace(
+            loaded,
+            ignores=tuple(sorted(notes, key=lambda note: (note.place, note.object, note.text))),
+            intents=tuple(self.intents),
+        )
 
     def _nothing(self, sources: Sequence[str]) -> str:
         looked = describe_search(sources)

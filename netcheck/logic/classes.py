@@ -6,7 +6,7 @@ node, and the atoms of outside addresses. Everything after it is Boolean algebra
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from netcheck.logic.atoms import AddressAtoms, PortAtoms
@@ -15,6 +15,7 @@ from netcheck.logic.mentions import Mentions, mentions
 from netcheck.model.cluster import Cluster
 from netcheck.model.objects import ContainerPort, Node, Pod
 from netcheck.values.addresses import IPSet, address_number
+from netcheck.values.connections import ConnectionSet
 from netcheck.values.ports import PROTOCOLS, Protocol
 
 BOTH_FAMILIES = (4, 6)
@@ -53,7 +54,8 @@ class Element:
 class Universe:
     """All elements with their numbers, and the port and address atoms of the programs.
 
-    `cuts` are address sets that are told apart although no rule speaks of them.
+    `cuts` are address sets, `port_cuts` ports, and `apart` groups of pods (one value for each pod of the cluster) that
+    are told apart although no rule speaks of them.
     Bit layout: `pod_count` classes, then nodes, then the own node, then address atoms from `atom_offset`.
     """
 
@@ -64,6 +66,8 @@ class Universe:
         pods: Iterable[int] | None = None,
         *,
         cuts: Sequence[IPSet] = (),
+        port_cuts: Sequence[ConnectionSet] = (),
+        apart: Sequence[Hashable] = (),
     ) -> None:
         self.cluster = cluster
         self.mentions = mentions(programs)
@@ -81,7 +85,7 @@ class Universe:
         )
         self._node_by_name = {node.name: node for node in cluster.nodes}
         self._node_by_address = {text: node for node in cluster.nodes for text in node.addresses}
-        grouping = _Grouping(self, cluster)
+        grouping = _Grouping(self, cluster, apart)
         self.elements: list[Element] = grouping.pod_elements(range(len(cluster.pods)) if pods is None else pods)
         self.pod_count = len(self.elements)
         self.elements += [self._node(index, node) for index, node in enumerate(cluster.nodes)]
@@ -90,7 +94,7 @@ class Universe:
         self.atom_offset = len(self.elements)
         self.size = self.atom_offset + self.addresses.count
         self.everything = (1 << self.size) - 1
-        self.ports = self._port_atoms()
+        self.ports = self._port_atoms(port_cuts)
         self.class_of = {member: index for index in range(self.pod_count) for member in self.elements[index].members}
 
     @staticmethod
@@ -131,14 +135,14 @@ class Universe:
                 found[version] = self.addresses.atom(version, number)
         return tuple(sorted(found.items()))
 
-    def _port_atoms(self) -> PortAtoms:
+    def _port_atoms(self, cuts: Sequence[ConnectionSet]) -> PortAtoms:
         numbers = {
             (protocol, number)
             for element in self.elements[: self.pod_count]
             for _, protocol, found in element.named
             for number in found
         }
-        return PortAtoms(self.mentions.port_sets, numbers)
+        return PortAtoms([*self.mentions.port_sets, *cuts], numbers)
 
     def family_bits(self, version: int) -> int:
         """Return the elements that can talk in one family."""
@@ -149,8 +153,9 @@ class Universe:
 class _Grouping:
     """Groups pods into classes; every lookup that repeats over pods is memoized."""
 
-    def __init__(self, universe: Universe, cluster: Cluster) -> None:
+    def __init__(self, universe: Universe, cluster: Cluster, apart: Sequence[Hashable]) -> None:
         self._universe = universe
+        self._apart = apart
         self._pods = cluster.pods
         found: Mentions = universe.mentions
         self._keys = found.pod_keys
@@ -163,7 +168,8 @@ class _Grouping:
     def pod_elements(self, chosen: Iterable[int]) -> list[Element]:
         groups: dict[tuple[object, ...], list[int]] = {}
         for index in chosen:
-            groups.setdefault(self._key(self._pods[index]), []).append(index)
+            key = self._key(self._pods[index])
+            groups.setdefault((*key, self._apart[index]) if self._apart else key, []).append(index)
         ordered = sorted(groups.values(), key=lambda members: (self._pods[members[0]].namespace, members[0]))
         return [self._element(members) for members in ordered]
 

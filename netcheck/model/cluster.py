@@ -79,6 +79,34 @@ class Unfollowed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """Objects of one kind that a cluster may hold and that were not read (LIVE-6).
+
+    They lie in `namespace`, or, if it is None, anywhere but in the namespaces `besides`, which were read.
+    `decides` is true iff answers may be wrong without them, and not only less telling; `denied` iff the user may not
+    read them.
+    """
+
+    group: str
+    kind: str
+    plural: str
+    namespace: str | None = None
+    besides: tuple[str, ...] = ()
+    message: str = ""
+    decides: bool = True
+    denied: bool = False
+
+    def concerns(self, namespace: str) -> bool:
+        """Return whether such an object may lie in a namespace."""
+        return namespace not in self.besides if self.namespace is None else namespace == self.namespace
+
+    @property
+    def label(self) -> str:
+        """`pods`, `networkpolicies.networking.k8s.io`."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """A snapshot: the loaded objects, sorted by identity, and the assumptions under which they are read.
 
@@ -116,6 +144,7 @@ class Cluster:
     plugins: tuple[Plugin, ...] = ()
     lost: tuple[LostEndpoint, ...] = ()
     lost_routes: tuple[LostRoute, ...] = ()
+    unread: tuple[Unread, ...] = ()
     profile: Profile = Profile()
     addressing: Addressing = Addressing()
     cluster_domain: str = "cluster.local"
@@ -124,9 +153,12 @@ class Cluster:
     def knows_namespace(self, name: str) -> bool:
         """Return whether the input tells what the namespace holds, so that what it does not hold is not there.
 
-        True iff the input is whole, defines the namespace, or has a Service in it. Routes are judged by it: a backend
-        that such a namespace lacks is absent (GW-24, ING-8), one of another namespace is not known.
+        True iff the input is whole, defines the namespace, or has a Service in it, and nothing that may lie in it was
+        left unread. Routes are judged by it: a backend that such a namespace lacks is absent (GW-24, ING-8), one of
+        another namespace is not known.
         """
+        if any(item.decides and item.concerns(name) for item in self.unread):
+            return False
         defined = self.namespaces.get(name)
         if self.whole or (defined is not None and defined.place is not None):
             return True

@@ -17,7 +17,7 @@ import difflib
 import re
 from dataclasses import dataclass
 
-from netcheck.errors import UsageError
+from netcheck.errors import NothingNamed, UsageError
 from netcheck.model.cluster import Cluster, LostEndpoint
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, Node, Service
 from netcheck.queries.dataplane import DataPlane, data_plane
@@ -250,7 +250,7 @@ def _named(cluster: Cluster, text: str, default_namespace: str) -> AnEnd:
 def _unknown(text: str, what: str, known: list[str]) -> UsageError:
     close = difflib.get_close_matches(text, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(f'`{item}`' for item in close)}?" if close else _some(known, what)
-    return UsageError(f"`{text}` names no loaded {what}\n  hint: {hint}")
+    return NothingNamed(f"`{text}` names no loaded {what}\n  hint: {hint}")
 
 
 def _some(known: list[str], what: str) -> str:
@@ -298,11 +298,21 @@ def _requirement(match: re.Match[str]) -> Requirement:
     return Requirement(match["key"], Operator.EXISTS)
 
 
+def pods_meant(text: str) -> PodsThatCouldExist | None:
+    """Return the pods that a label expression is about; None if the text is none.
+
+    Raises:
+        UsageError: it begins like one and cannot be read.
+
+    """
+    return _could_exist(text, text, "") if _is_expression(text) else None
+
+
 def _by_labels(cluster: Cluster, text: str) -> AnEnd | None:
     """Return the loaded pods that a label expression matches; if it matches none, the pods that could exist with it."""
-    if not _is_expression(text):
+    meant = pods_meant(text)
+    if meant is None:
         return None
-    meant = _could_exist(text, text, "")
     found = tuple(
         position
         for position, pod in enumerate(cluster.pods)
