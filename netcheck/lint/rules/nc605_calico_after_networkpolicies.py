@@ -78,7 +78,7 @@ def _reopened(snapshot: Snapshot, calico: CalicoPolicy) -> Iterator[Finding]:
             order = "without an order" if calico.order is None else f"of order {calico.order:g}"
             yield RULE.finding(
                 f"a policy {order} comes after all NetworkPolicies and allows everybody: {direction.value.lower()} of "
-                f"{owners(snapshot.cluster.pods[i] for i in sorted(opened))} is open whatever these say",
+                f"{owners(snapshot.cluster.pods[i] for i in sorted(opened))} is open, though NetworkPolicies isolate it",
                 about=calico.label,
                 place=calico.place,
                 related=tuple(
