@@ -42,10 +42,11 @@ def disproof(
     Proved over all pods, labels, namespaces, addresses and ports, beside the loaded policies of the namespace and the
     admin policies. Each stated policy must change some flow by itself.
     """
-    question = _Question(cluster, before.namespace, timeout_ms)
+    more, less = list(added), list(removed)
+    spaces = {policy.namespace for policy in (before, after, *more, *less)}
+    question = _Question(cluster, before.namespace, spaces, timeout_ms)
     others = [policy for policy in cluster.policies if policy.namespace == before.namespace and policy != before]
     one, other = [*others, before], [*others, after]
-    more, less = list(added), list(removed)
     try:
         for single, base in [*((item, one) for item in more), *((item, other) for item in less)]:
             if question.separating_flow(base, [*base, single]) is None:
@@ -63,10 +64,13 @@ class _Question:
     they might let pass is compared, which is more.
     """
 
-    def __init__(self, cluster: Cluster, namespace: str, timeout_ms: int) -> None:
+    def __init__(self, cluster: Cluster, namespace: str, spaces: Iterable[str], timeout_ms: int) -> None:
         opaque = tuple(item for item in cluster.opaque if item.namespace in (None, namespace))
-        known = Namespace(name=namespace, labels={NAMESPACE_NAME_LABEL: namespace}, labels_known=False)
-        self._bare = replace(cluster, namespaces={namespace: known}, pods=(), nodes=(), policies=(), opaque=opaque)
+        known = {
+            name: Namespace(name=name, labels={NAMESPACE_NAME_LABEL: name}, labels_known=False)
+            for name in sorted(spaces)
+        }
+        self._bare = replace(cluster, namespaces=known, pods=(), nodes=(), policies=(), opaque=opaque)
         self._timeout_ms = timeout_ms
 
     def separating_flow(self, one: list[NetworkPolicy], other: list[NetworkPolicy]) -> FoundFlow | None:
