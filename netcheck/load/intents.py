@@ -377,7 +377,7 @@ class _Reader:
             low, high = int(match[1]), int(match[2] or match[1])
             wrong = not 1 <= low <= high <= _MOST_PORT
         else:
-            wrong = bool(re.search(r"[^-a-z0-9]", text)) or not re.search("[a-z]", text) or len(text) > 63  # noqa: PLR2004
+            wrong = bool(re.search(r"[^-a-z0-9]", text)) or not re.search("[a-z]", text) or len(text) > 63
         if wrong:
             self._fault(path, f"`{text[:80]}` is no port", _PORT_HINT)
             return None

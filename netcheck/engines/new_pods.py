@@ -1,0 +1,186 @@
+"""Proofs about pods that could be created: Z3 over every labelling that some creator may choose, and what a proof rests on."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import z3
+
+from netcheck.engines.smt import DEFAULT_TIMEOUT_MS, AnyPod, SmtEngine, SymbolicEnd
+from netcheck.engines.terms import conj, disj, neg
+from netcheck.logic.atoms import indexes
+from netcheck.logic.classes import Universe
+from netcheck.logic.ir import Program
+from netcheck.model.cluster import Cluster
+from netcheck.values.connections import ConnectionSet
+from netcheck.values.labels import LabelSelector, Requirement
+
+MOST_WAYS = 4
+MOST_CHECKS = 120
+"""So many minimal sets are looked for, with so many questions to the solver."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPod(AnyPod):
+    """Any pod that could be created, but for those like `but`, and in no new namespace like `no_new_namespaces`."""
+
+    but: tuple[AnyPod, ...] = ()
+    no_new_namespaces: LabelSelector | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flows:
+    """The flows between two ends on some ports."""
+
+    source: SymbolicEnd
+    destination: SymbolicEnd
+    ports: ConnectionSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grounds:
+    """Minimal sets of policies, by label, each of which denies some flows whatever becomes of the other policies.
+
+    `essential` are those without any of which alone some flow passes; `more`: there may be further sets.
+    """
+
+    ways: tuple[tuple[str, ...], ...]
+    essential: frozenset[str]
+    more: bool
+
+
+class NewPodEngine(SmtEngine):
+    """The engine whose free ends may be `NewPod`s. With `denied` it looks for flows that are denied, not allowed."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        universe: Universe,
+        *,
+        ends: Sequence[SymbolicEnd] = (),
+        programs: Sequence[Program] = (),
+        timeout_ms: int = DEFAULT_TIMEOUT_MS,
+        denied: bool = False,
+    ) -> None:
+        new = [end for end in ends if isinstance(end, NewPod)]
+        spaces = [AnyPod(namespace_labels=end.no_new_namespaces) for end in new if end.no_new_namespaces is not None]
+        mentioned = [*ends, *(other for end in new for other in end.but), *spaces]
+        super().__init__(cluster, universe, ends=mentioned, programs=programs, timeout_ms=timeout_ms)
+        if denied:
+            self._allowed = neg(self._allowed)
+
+    def is_possible(self, flows: Flows) -> bool:
+        """Return whether there are two such ends and such a port at all, allowed or not.
+
+        Raises:
+            SolverLimit: the solver gave up.
+
+        """
+        return self._check(self._solver(self._of(flows)))
+
+    def grounds(self, flows: Iterable[Flows], alone: int = 0) -> Grounds | None:
+        """Return what the denial of all the flows rests on; None where it is not proved that all are denied.
+
+        `alone` are elements that are one pod, which does not count as two ends (NET-6).
+
+        Raises:
+            SolverLimit: the solver gave up.
+
+        """
+        selves = disj(
+            conj((self.encoding.element("s", number), self.encoding.element("d", number))) for number in indexes(alone)
+        )
+        solver = self._solver(disj(self._of(item) for item in flows), neg(selves), self._allowed)
+        return _Grounds(self, solver, self.encoding.presence).found()
+
+    def refuted(self, solver: z3.Solver, assumed: Sequence[z3.BoolRef]) -> bool:
+        """Return whether the assertions cannot be true together with what is assumed.
+
+        Raises:
+            SolverLimit: the solver gave up.
+
+        """
+        return not self._check(solver, *assumed)
+
+    def _of(self, flows: Flows) -> str:
+        source, destination = self._end("s", flows.source), self._end("d", flows.destination)
+        return conj((source, destination, self.encoding.ports(flows.ports)))
+
+    # ---- ends --------------------------------------------------------------------------------------------------
+
+    def _any_pod(self, end: str, symbolic: AnyPod) -> str:
+        parts = [super()._any_pod(end, symbolic)]
+        if isinstance(symbolic, NewPod):
+            parts += [neg(self._like(end, other)) for other in symbolic.but]
+            if symbolic.no_new_namespaces is not None:
+                labels = [self._namespace_label(end, item) for item in symbolic.no_new_namespaces.requirements]
+                parts.append(neg(conj((self.encoding.in_new_namespace(end), *labels))))
+        return conj(parts)
+
+    def _like(self, end: str, other: AnyPod) -> str:
+        """Return the term true iff the end has the namespace and labels of `other`."""
+        encoding = self.encoding
+        parts = [encoding.pod_labels.requirement(end, item) for item in other.pods.requirements]
+        parts += [self._namespace_label(end, item) for item in other.namespace_labels.requirements]
+        if other.namespaces is not None:
+            parts.append(disj(self._namespace(end, name) for name in sorted(other.namespaces)))
+        return conj(parts)
+
+    def _namespace_label(self, end: str, requirement: Requirement) -> str:
+        return self.encoding.namespace_labels.requirement(end, requirement)
+
+
+class _Grounds:
+    """Enumerates minimal unsatisfiable sets of policies, smallest removals first (Reiter's tree of hitting sets)."""
+
+    def __init__(self, engine: NewPodEngine, solver: z3.Solver, presence: dict[str, str]) -> None:
+        self._engine = engine
+        self._solver = solver
+        self._present = {label: z3.Bool(name) for label, name in sorted(presence.items())}
+        self._label = {name: label for label, name in presence.items()}
+        self._checks = 0
+
+    def found(self) -> Grounds | None:
+        """Return the grounds; None if with every policy in place some flow passes."""
+        if not self._denied(frozenset()):
+            return None
+        ways: list[frozenset[str]] = []
+        waiting = deque([frozenset[str]()])
+        seen = set(waiting)
+        passing: set[frozenset[str]] = set()
+        while waiting and len(ways) < MOST_WAYS and self._checks < MOST_CHECKS:
+            removed = waiting.popleft()
+            way = next((item for item in ways if not item & removed), None) or self._way(removed)
+            if way is None:
+                passing.add(removed)
+                continue
+            if way not in ways:
+                ways.append(way)
+            for label in sorted(way):
+                bigger = removed | {label}
+                if bigger not in seen:
+                    seen.add(bigger)
+                    waiting.append(bigger)
+        common = frozenset.intersection(*ways) if ways else frozenset[str]()
+        essential = frozenset(one for one in common if frozenset((one,)) in passing or not self._denied({one}))
+        ordered = sorted((tuple(sorted(item)) for item in ways), key=lambda item: (len(item), item))
+        return Grounds(ways=tuple(ordered), essential=essential, more=bool(waiting))
+
+    def _denied(self, removed: Iterable[str]) -> bool:
+        gone = set(removed)
+        self._checks += 1
+        return self._engine.refuted(self._solver, [item for label, item in self._present.items() if label not in gone])
+
+    def _way(self, removed: frozenset[str]) -> frozenset[str] | None:
+        """Return a minimal set among the policies that are left; None if they do not suffice."""
+        if not self._denied(removed):
+            return None
+        core = sorted(self._label[str(item)] for item in self._solver.unsat_core())
+        for candidate in list(core):
+            rest = [label for label in core if label != candidate]
+            self._checks += 1
+            if self._engine.refuted(self._solver, [self._present[label] for label in rest]):
+                core = rest
+        return frozenset(core)
