@@ -254,6 +254,20 @@ def test_a_backend_of_weight_0_is_a_warning():
     assert finding.severity == "warning"
 
 
+@pytest.mark.parametrize(
+    ("more", "severity"), [("", "info"), (GATEWAY, "warning"), (GATEWAY.replace("infra", "shop"), "error")]
+)
+def test_a_parent_is_surely_missing_where_the_input_has_gateways_of_its_namespace(more, severity):
+    (finding,) = found(SERVICE + route(parent="{name: other}") + more, "NC404")
+    assert finding.severity == severity
+
+
+def test_the_listeners_of_waypoints_are_known():
+    waypoint = GATEWAY.replace("port: 80, protocol: HTTP", "port: 15008, protocol: PROTOCOL")
+    assert found(waypoint.replace("PROTOCOL", "HBONE"), *CODES) == []
+    assert [item.rule for item in found(waypoint.replace("PROTOCOL", "HTTP3"), *CODES)] == ["NC405"]
+
+
 def test_a_kind_of_another_group_is_a_guess():
     refs = "[{backendRefs: [{group: example.net, kind: Pool, name: a}]}]"
     assert found(route(rules=refs), "NC408") == []
@@ -334,6 +348,33 @@ def test_a_canary_does_not_contend():
     canary = '{nginx.ingress.kubernetes.io/canary: "true"}'
     assert found(ingress("one", one) + ingress("two", other, canary), "NC303") == []
     assert found(ingress("one", one) + ingress("two", one), "NC303") == []
+
+
+def test_annotations_that_change_what_is_taken_or_who_answers_are_known():
+    paths = [
+        f"{{path: /, pathType: Prefix, backend: {{service: {{name: {name}, port: {port}}}}}}}"
+        for name, port in (
+            ("ssl-redirect", "{name: use-annotation}"),
+            ("grpc", "{number: 80}"),
+            ("web", "{number: 80}"),
+        )
+    ]
+    spec = f"ingressClassName: alb, rules: [{{host: a.example.com, http: {{paths: [{', '.join(paths)}]}}}}]"
+    plain = Counter(item.rule for item in found(SERVICE + ingress(spec=spec), "NC301", "NC305"))
+    assert plain == {"NC301": 1, "NC305": 2}
+    conditions = "{alb.ingress.kubernetes.io/conditions.grpc: '[]'}"
+    assert [item.rule for item in found(SERVICE + ingress(spec=spec, annotations=conditions), "NC301", "NC305")] == [
+        "NC301"
+    ]
+    redirect = "{nginx.ingress.kubernetes.io/permanent-redirect: 'https://b.example.com'}"
+    assert "NC301" not in {item.rule for item in found(SERVICE + ingress(spec=spec, annotations=redirect), "NC301")}
+
+
+def test_a_rule_without_paths_is_left_to_the_controller():
+    whole = "ingressClassName: nginx, rules: [{host: a.example.com}]"
+    path = "{path: /, pathType: Prefix, backend: {service: {name: one, port: {number: 80}}}}"
+    rooted = f"ingressClassName: nginx, rules: [{{host: a.example.com, http: {{paths: [{path}]}}}}]"
+    assert found(ingress("one", rooted) + ingress("two", whole), "NC303", "NC305") == []
 
 
 def test_a_tls_host_that_another_ingress_serves_is_used():

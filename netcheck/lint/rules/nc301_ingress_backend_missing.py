@@ -4,7 +4,8 @@ What it finds: Services that an Ingress or Route names and that do not exist, po
 of an OpenShift Route on which nothing behind the Service listens, and Routes whose backends all have weight 0.
 Why it matters: every request for such a path is answered 503 or 404. The port of an Ingress is the Service's own, by number
 or by name; the one of an OpenShift Route is the pods' (targetPort). The Service must lie in the same namespace.
-When to ignore it: another controller writes the Service.
+When to ignore it: another controller writes the Service. Where an annotation says that the controller answers itself, with
+a redirect or an action, nothing is reported.
 How it is decided: by the Services in the input. A Service counts as absent where the input tells what its namespace holds.
 What a resource backend stands for is left to the controller.
 Source: SEMANTICS ING-8, ING-15, ING-16, SVC-7.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from netcheck.lint.annotations import USE_ANNOTATION, answers_itself
 from netcheck.lint.attached import is_refused, meant_port, meant_service
 from netcheck.lint.finding import Finding
 from netcheck.lint.rule import Rule, Snapshot
@@ -110,8 +112,10 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
 
 def _ingress(snapshot: Snapshot, line: IngressLine) -> Iterator[Finding]:
     said: set[tuple[object, ...]] = set()
-    for path in line.paths:
+    for path in line.paths if not answers_itself(line.ingress) else ():
         share = path.backend.share
+        if share.port == USE_ANNOTATION:
+            continue
         place = share.place or line.ingress.place
         key = (share.name, share.port, place.line if place is not None else None)
         if share.problem and key not in said and not _is_refused(snapshot, path.backend):

@@ -5,7 +5,8 @@ host and path in two Ingresses or Routes with different backends.
 Why it matters: `*` is a plain character there, so that `/files*` matches nothing that begins with `/files`. A certificate
 for a host without a rule encrypts a 404. Of two Ingresses with one host and path the controller chooses one.
 When to ignore it: the controller takes such paths as patterns whatever their type is; where an annotation for regular
-expressions or rewrites says so, nothing is reported, nor where one says that an Ingress is a canary of another.
+expressions or rewrites says so, nothing is reported, nor where one adds
+conditions to an Ingress or makes it a canary of another.
 How it is decided: by the text. Whether two objects contend is shown by a request which the oracle confirms that nothing
 decides about. That clients of an Exact path ask for what is below it is a guess, reported with `--pedantic`.
 Source: SEMANTICS ING-4, ING-6, ING-11, ING-16.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from netcheck.lint.annotations import has_conditions, takes_patterns
 from netcheck.lint.finding import Finding
 from netcheck.lint.requests import Tied, chosen_related, request_text
 from netcheck.lint.rule import Rule, Snapshot
@@ -79,7 +81,6 @@ spec:
 
 _PATTERN = ("(", "[", "|", "\\\\", "^", "$")
 """What no path holds that is not meant as a pattern, besides `*`."""
-_ALSO = ("use-regex", "rewrite-target", "rewrites", "regex")
 
 
 def check(snapshot: Snapshot) -> Iterator[Finding]:
@@ -88,9 +89,10 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
     for ingress in snapshot.cluster.ingresses:
         yield from _paths(ingress)
         yield from _tls(ingress, served)
-    canaries = {item.label for item in snapshot.cluster.ingresses if _is_canary(item)}
+    special = {item.label for item in snapshot.cluster.ingresses if has_conditions(item)}
     for tie in snapshot.requests.ties("Ingress", "Router"):
-        if canaries.isdisjoint(item.label for item in tie.contenders):
+        plain = [item for item in tie.contenders if item.rule < 0 or item.match >= 0 or item.kind == "Route"]
+        if len(plain) > 1 and special.isdisjoint(item.label for item in tie.contenders):  # ING-10: rules without paths
             yield _tie(tie)
 
 
@@ -98,7 +100,7 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _paths(ingress: Ingress) -> Iterator[Finding]:
-    if any(word in key for key in ingress.annotations for word in _ALSO):
+    if takes_patterns(ingress):
         return
     for rule in ingress.rules:
         for item in rule.paths or ():
@@ -191,11 +193,6 @@ def _tie(tie: Tied) -> Finding:
         related=tuple(chosen_related(item, "matches it too") for item in tie.contenders[:-1]),
         hint="give one of them another host or path, or join the two",
     )
-
-
-def _is_canary(ingress: Ingress) -> bool:
-    """Return whether an Ingress asks for a share of another one's requests, as controllers offer it."""
-    return any("canary" in key and value != "false" for key, value in ingress.annotations.items())
 
 
 def _label(chosen: Chosen) -> str:

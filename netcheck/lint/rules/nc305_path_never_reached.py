@@ -4,7 +4,8 @@ What it finds: paths of Ingresses, rules without paths, default backends and Ope
 request.
 Why it matters: the path reads as if it did something. A longer or an exact path of its host goes before it, so that its
 backend never gets what it was meant to get.
-When to ignore it: never; deleting the path changes nothing.
+When to ignore it: an annotation adds conditions to what goes before it. Those of canaries and of the AWS Load Balancer
+Controller are known: there nothing is reported.
 How it is decided: a few requests of the path are tried; if none reaches it, Z3 proves over every request that others take
 it, whatever paths of type ImplementationSpecific mean. One that another takes with the same backend is no finding, nor one
 behind more than 200 others that it can meet, nor one about which the solver gives up; at most 200 paths are asked about.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from netcheck.lint.annotations import has_conditions
 from netcheck.lint.finding import Finding
 from netcheck.lint.requests import Never, chosen_related, request_text, rule_text
 from netcheck.lint.rule import Rule, Snapshot
@@ -55,8 +57,10 @@ MOST_NAMED = 3
 
 def check(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield one finding for each path that is proved never to get a request."""
+    special = {item.label for item in snapshot.cluster.ingresses if has_conditions(item)}
     for item in snapshot.requests.never("Ingress", "Route"):
-        yield _finding(item)
+        if special.isdisjoint(one.label for one in (item.chosen, *item.shadows)):
+            yield _finding(item)
 
 
 def _finding(item: Never) -> Finding:

@@ -3,7 +3,8 @@
 What it finds: backends, mirrors and certificates of another namespace for which no ReferenceGrant is given there, with the
 grant that was probably meant; and rules whose backends all have weight 0.
 Why it matters: without a grant the reference is refused (RefNotPermitted): the backend's share of the requests is answered
-500, and a listener without its certificate takes no traffic. With all weights 0 nothing is forwarded.
+500, and a listener without its certificate takes no traffic. With all weights 0 nothing is forwarded,
+a warning as some mean it.
 When to ignore it: the grant is given where the input does not look. It is reported only where the input tells what the
 namespace holds.
 How it is decided: by the loaded ReferenceGrants. A grant lies in the namespace of what is referred to and names the kind
@@ -153,6 +154,7 @@ def _unweighted(route: Route) -> Iterator[Finding]:
                 f"every backend of rule {rule.name or number} has weight 0: nothing is forwarded",
                 about=route.label,
                 place=rule.place or route.place,
+                severity="warning",
                 hint="give one of them a weight, or delete the rule",
             )
 

@@ -4,8 +4,8 @@ What it finds: parentRefs of a Gateway, ListenerSet or Service that does not exi
 name and port asked for; routes whose filters exclude each other at every rule, and rules that are dropped for it.
 Why it matters: the route is not attached (NoMatchingParent), and nothing of it is served. A parentRef of a Gateway means
 the Gateway's own listeners only: those of a ListenerSet are reached by naming the ListenerSet.
-When to ignore it: the parent is defined where the input does not look; a warning where the input has no other Gateway of
-that namespace and does not define the namespace.
+When to ignore it: the parent is defined where the input does not look. It is a warning where the input has no other Gateway
+of that namespace and does not define the namespace, and an info where it has no Gateway at all.
 How it is decided: by the parents in the input. One in a namespace of which the input tells nothing is no finding.
 Source: SEMANTICS GW-11, GW-12, GW-21, GW-32.
 """
@@ -124,20 +124,24 @@ Known = dict[tuple[str, str, str], Holder]
 
 
 def _absent(snapshot: Snapshot, known: Known, route: Route, parent: ParentRef) -> Finding:
+    severity = _weight(snapshot, known, parent.namespace)
+    missing = "does not exist" if severity == "error" else "is not in the input"
     return RULE.finding(
-        f"{parent_text(parent)} does not exist: the route is attached to nothing",
+        f"{parent_text(parent)} {missing}: the route is attached to nothing",
         about=route.label,
         place=parent.place or route.place,
-        severity=_weight(snapshot, known, parent.namespace),
+        severity=severity,
         hint=_other(known, parent),
     )
 
 
 def _weight(snapshot: Snapshot, known: Known, namespace: str) -> Severity:
-    """Return error iff the input surely tells which Gateways the namespace holds."""
+    """Return error iff the input surely tells which Gateways the namespace holds; info where it has no Gateway at all."""
     defined = snapshot.cluster.namespaces.get(namespace)
     there = any(name == namespace for _, name, _ in known)
-    return "error" if snapshot.whole or there or (defined is not None and defined.place is not None) else "warning"
+    if snapshot.whole or there or (defined is not None and defined.place is not None):
+        return "error"
+    return "warning" if known else "info"
 
 
 def _other(known: Known, parent: ParentRef) -> str:

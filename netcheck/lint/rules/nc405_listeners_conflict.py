@@ -43,6 +43,8 @@ spec:
   - {name: web, port: 80, protocol: HTTP}
 """
 
+_ISTIO = "HBONE"
+"""The protocol of the listeners of Istio's waypoints, which Istio alone has."""
 _GATEWAY = ("UnsupportedAddress", "AddressNotUsable")
 
 
@@ -51,6 +53,8 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
     for bad in bad_conditions(snapshot):
         found = bad.condition
         if found.type == "Accepted" and found.reason == "UnsupportedProtocol":
+            if f"`{_ISTIO}`" in found.message:
+                continue
             yield RULE.finding(f"listener `{bad.at}`: {found.message}", about=bad.label, place=bad.place)
         elif found.reason in _GATEWAY:
             hint = "use an address of type IPAddress or Hostname that the implementation can assign, or none"
