@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from netcheck.errors import Problem, Severity
-from netcheck.load import build_admin, build_policy, build_service
+from netcheck.load import build_admin, build_policy, build_service, gaps
 from netcheck.load.admit import Admitted
 from netcheck.load.assumptions import assumptions, pod_keys
 from netcheck.load.build_foreign import Foreign
@@ -21,6 +21,7 @@ from netcheck.load.kinds import Treatment, find
 from netcheck.load.lost import Sketch
 from netcheck.load.opaque import opaque_policies
 from netcheck.load.readable import is_readable
+from netcheck.load.route_assumptions import material_of_clusters
 from netcheck.load.workloads import Pods, group, label_gaps
 from netcheck.model.admin import AdminPolicy
 from netcheck.model.cluster import Cluster, Loaded, LostEndpoint, NotModelled
@@ -45,6 +46,8 @@ class Parts:
     controllers: tuple[Controller, ...]
     cluster_domain: str
     whole: bool
+    gaps: tuple[gaps.Gap, ...] = ()
+    live: bool = False
 
 
 @dataclass(slots=True)
@@ -199,6 +202,7 @@ def assemble(parts: Parts) -> Loaded:
         found.take(item)
     for drawn, problem in parts.lost:
         found.sketched(drawn, problem)
+    _leave_open(found, parts.gaps)
     found.pods.nodes = {node.name: node for node in found.nodes}
     grouped = group(found.pods)
     cluster = Cluster(
@@ -218,8 +222,12 @@ def assemble(parts: Parts) -> Loaded:
         profile=parts.profile,
         addressing=parts.addressing,
         cluster_domain=parts.cluster_domain,
+        unread=tuple(gap.unread for gap in parts.gaps),
         whole=parts.whole,
     )
+    assumed = assumptions(cluster)
+    if parts.live:
+        cluster = replace(cluster, materials=material_of_clusters(cluster))
     problems = [*parts.problems, *found.problems, *label_gaps(cluster.pods, pod_keys(cluster))]
     problems += build_admin.mixed_versions(cluster.admin)
     return Loaded(
@@ -229,11 +237,20 @@ def assemble(parts: Parts) -> Loaded:
             NotModelled(kind=kind, api_version=version, count=count, effect=found.effects[kind, version])
             for (kind, version), count in sorted(found.not_modelled.items())
         ),
-        assumptions=assumptions(cluster),
+        assumptions=assumed,
         counts=MappingProxyType(dict(sorted(found.counts.items()))),
         skipped=parts.skipped,
         lost_anything=parts.anything_lost or found.anything_lost,
     )
+
+
+def _leave_open(found: _Sorted, given: tuple[gaps.Gap, ...]) -> None:
+    """Take note of what could not be read of a cluster."""
+    found.problems.extend(gaps.problems(given))
+    found.opaque.extend(gaps.policies(given))
+    found.lost.extend(gaps.endpoints(given, sorted({*found.namespaces, *found.inhabited})))
+    found.doorways.lost_routes.extend(gaps.routes(given))
+    found.doorways.unfollowed.extend(gaps.unfollowed(given))
 
 
 def _problem_order(problem: Problem) -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ A pod is clean if the checks of the slow path could find nothing in the fields t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,16 +63,26 @@ def read_large_json(data: bytes, file: str, namespace: str) -> Iterator[Outcome 
     from netcheck.load import fast_pods  # noqa: PLC0415
     from netcheck.load.documents import read  # noqa: PLC0415
 
-    decode = msgspec.json.Decoder(float_hook=lambda text: as_json_number(float(text))).decode
     try:
         head = fast_pods.head(data)
     except (msgspec.MsgspecError, RecursionError, ValueError):
         yield from read(data, file)
         return
     if head is None:
-        yield from _whole(decode(data), file)
+        yield from _whole(_decoder()(data), file)
         return
     api_version, kind, items = head
+    yield from read_items(items, (api_version, kind), file, namespace)
+
+
+def read_items(
+    items: Iterable[Any], list_type: tuple[str, str], file: str, namespace: str
+) -> Iterator[Outcome | FastPod]:
+    """Yield the items of a list of this apiVersion and kind; each item is JSON text."""
+    from netcheck.load import fast_pods  # noqa: PLC0415 - costs 50 ms at start-up
+
+    decode = _decoder()
+    api_version, kind = list_type
     take = fast_pods.Taker(file, namespace)
     for item in items:
         facts = take.pod(item, kind)
@@ -84,6 +94,12 @@ def read_large_json(data: bytes, file: str, namespace: str) -> Iterator[Outcome 
                 yield from _whole(with_kind(value, api_version, kind), file)
             else:
                 yield Skipped()
+
+
+def _decoder() -> Callable[[Any], Any]:
+    import msgspec  # noqa: PLC0415
+
+    return msgspec.json.Decoder(float_hook=lambda text: as_json_number(float(text))).decode
 
 
 def _whole(value: Any, file: str) -> Iterator[Outcome]:

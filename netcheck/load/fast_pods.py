@@ -10,6 +10,7 @@ import msgspec
 from netcheck.errors import Place
 from netcheck.load import names
 from netcheck.load.build_pod import DNS_POLICIES, Owner, PodFacts, ndots_of, one_per_family, scrape_of
+from netcheck.load.ignores import ANNOTATION
 from netcheck.model.objects import ContainerPort, PodDNS
 
 Struct = msgspec.Struct
@@ -153,6 +154,8 @@ class Taker:
         if names.dns_subdomain(metadata.name) or not self._known(metadata.namespace or self._namespace):
             return False
         known = self._names
+        if metadata.annotations and ANNOTATION in metadata.annotations:
+            return False  # the notes of an object are taken from its document
         for key in metadata.annotations or ():
             if key not in known:
                 if names.qualified_name(key.lower()):

@@ -13,9 +13,12 @@ from typing import BinaryIO
 from netcheck.errors import InputError, Place, Problem, Severity
 from netcheck.load import assemble, kustomize
 from netcheck.load.admit import Admitted, Identity, admit
+from netcheck.load.capture import Capture
 from netcheck.load.check_common import mapping
+from netcheck.load.cluster_api import Access
 from netcheck.load.documents import Broken, Note, Outcome, RawObject, Skipped, read
 from netcheck.load.fast_json import FastPod, is_large_json, read_large_json
+from netcheck.load.gaps import Gap
 from netcheck.load.ignores import ANNOTATION, comments, of_annotations
 from netcheck.load.lost import Sketch, sketch
 from netcheck.load.rendering import Rendering
@@ -49,6 +52,8 @@ class LoadOptions:
         workload_kinds: custom kinds that make pods.
         rendering: which charts and kustomizations are rendered.
         stdin: what `-` reads.
+        access: how to get to clusters.
+        namespaces: those to read of a cluster that does not let itself be read whole; none: that of the context.
         replaced: bytes to read in place of files of these names.
         progress: called with the name of each file before it is read.
     """
@@ -63,6 +68,8 @@ class LoadOptions:
     workload_kinds: tuple[WorkloadKind, ...] = ()
     rendering: Rendering = Rendering()
     stdin: BinaryIO | None = None
+    access: Access = Access()
+    namespaces: tuple[str, ...] = ()
     replaced: Mapping[str, bytes] = field(default_factory=dict)
     progress: Callable[[str], None] | None = None
 
@@ -80,6 +87,7 @@ class _Loading:
         self.ignores: list[IgnoreNote] = []
         self.intents: list[IntentDocument] = []
         self._annotated: dict[Identity, tuple[IgnoreNote, ...]] = {}
+        self.captures: list[Capture] = []
         self.files = 0
         self._templates = {(kind.api_group, kind.kind): kind.template_path for kind in options.workload_kinds}
         self._charts: dict[str, int] = {}
@@ -96,6 +104,11 @@ class _Loading:
         self.items.update(found)
 
     def _file(self, file: SourceFile, found: dict[Identity, Admitted | FastPod]) -> None:
+        if file.capture is not None:
+            captured = file.capture()
+            self.captures.append(captured)
+            self._outcomes(file, captured.outcomes(self.options.namespace), found)
+            return
         try:
             data = self.options.replaced[file.name] if file.name in self.options.replaced else file.read()
         except OSError as error:
@@ -107,6 +120,11 @@ class _Loading:
         outcomes = read_large_json(data, file.name, self.options.namespace) if large else read(data, file.name)
         if file.name.replace("\\", "/").rpartition("/")[2] in kustomize.FILES:
             self._kustomization(file, data)
+        self._outcomes(file, outcomes, found)
+
+    def _outcomes(
+        self, file: SourceFile, outcomes: Iterable[Outcome | FastPod], found: dict[Identity, Admitted | FastPod]
+    ) -> None:
         broken: list[Broken] = []
         for outcome in outcomes:
             if isinstance(outcome, FastPod):
@@ -217,6 +235,7 @@ class _Loading:
                     place=Place(f"{chart}/Chart.yaml"),
                 )
             )
+        gaps = tuple(Gap(item, Place(one.origin)) for one in self.captures for item in one.unread)
         if not self.items:
             raise InputError(self._nothing(sources), tuple(sorted(self.problems, key=lambda item: item.sort_key)))
         loaded = assemble.assemble(
@@ -231,7 +250,9 @@ class _Loading:
                 addressing=self.options.addressing,
                 controllers=self.options.controllers,
                 cluster_domain=self.options.cluster_domain,
-                whole=self.options.whole,
+                whole=(self.options.whole or bool(self.captures)) and not any(gap.unread.decides for gap in gaps),
+                gaps=gaps,
+                live=bool(self.captures),
             )
         )
         notes = [*self.ignores, *(note for noted in self._annotated.values() for note in noted)]
@@ -260,7 +281,10 @@ def load(sources: Sequence[str], options: LoadOptions | None = None) -> Loaded:
     options = options or LoadOptions()
     if not sources:
         raise InputError("no source: name a file, a directory, `-`, or `git:REV[:PATH]`")
-    reading = Reading(stdin=options.stdin, rendering=options.rendering, namespace=options.namespace)
+    reading = Reading(
+        stdin=options.stdin, rendering=options.rendering, namespace=options.namespace, access=options.access,
+        namespaces=options.namespaces, progress=options.progress,
+    )  # fmt: skip
     return _collected((files_of(source, reading) for source in sources), options, sources)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from netcheck.model.cluster import Assumption, Cluster
-from netcheck.model.gateway import Gateway, ListenerSet, Mirror
+from netcheck.model.gateway import Gateway, ListenerSet, Material, Mirror
 
 _MOST_SHOWN = 5
 Name = tuple[str, str]
@@ -80,14 +80,30 @@ def _authorities_not_loaded(cluster: Cluster) -> list[tuple[str, str, str]]:
     """Return kind, namespace and name of what Gateways check clients by, and policies backends."""
     if cluster.whole:
         return []
+    return sorted(_authorities(cluster) - {(item.kind, item.namespace, item.name) for item in cluster.materials})
+
+
+def _authorities(cluster: Cluster) -> set[tuple[str, str, str]]:
     of_clients = (ref for gateway in cluster.gateways for item in gateway.frontend for ref in item.authorities)
     of_backends = (ref for policy in cluster.backend_tls for ref in policy.authorities)
-    named = {
+    return {
         (ref.kind, ref.namespace, ref.name)
         for ref in (*of_clients, *of_backends)
         if not ref.group and ref.kind in ("ConfigMap", "Secret")
     }
-    return sorted(named - {(item.kind, item.namespace, item.name) for item in cluster.materials})
+
+
+def material_of_clusters(cluster: Cluster) -> tuple[Material, ...]:
+    """Return the key material of a cluster, of which no Secret and no ConfigMap is read: what is named is taken to be good.
+
+    Only what files on top of the cluster hold is known (LIVE-3).
+    """
+    known = {(item.kind, item.namespace, item.name) for item in cluster.materials}
+    named = {*_authorities(cluster), *(("Secret", *name) for name in _certificates_not_loaded(cluster))} - known
+    taken = [
+        Material(kind=kind, namespace=space, name=name, keypair=True, authority=True) for kind, space, name in named
+    ]
+    return tuple(sorted((*cluster.materials, *taken), key=lambda item: (item.namespace, item.name, item.kind)))
 
 
 def _absent_backends(cluster: Cluster) -> list[Name]:

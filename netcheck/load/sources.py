@@ -12,44 +12,67 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from netcheck.errors import InputError, UsageError
+from netcheck.load.capture import Capture
+from netcheck.load.cluster_api import Access
 from netcheck.load.rendering import Rendered, Rendering
 
 KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 SUFFIXES = (".yaml", ".yml", ".json")
-_NOT_YET = "live clusters and snapshots are not supported yet"
+CLUSTER, SNAPSHOT = "cluster:", ".json.gz"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file to read: `chart` is the chart in whose `templates/` folder it lies, or empty."""
+    """A file to read: `chart` is the chart in whose `templates/` folder it lies, or empty.
+
+    Of a cluster or snapshot, `capture` reads it; it has no text.
+    """
 
     name: str
     read: Callable[[], bytes]
     chart: str = ""
+    capture: Callable[[], Capture] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """How sources are read: what `-` means, what is rendered, and for which namespace."""
+    """How sources are read: what `-` means, what is rendered and for which namespace, and how to get to clusters."""
 
     stdin: BinaryIO | None = None
     rendering: Rendering = Rendering()
     namespace: str = "default"
+    access: Access = Access()
+    namespaces: tuple[str, ...] = ()
+    progress: Callable[[str], None] | None = None
+
+
+def is_captured(source: str) -> bool:
+    """Return whether a source is a live cluster or a snapshot of one."""
+    return source.startswith(CLUSTER) or source.endswith(SNAPSHOT)
+
+
+def _nothing() -> bytes:
+    return b""
 
 
 def files_of(source: str, reading: Reading) -> Iterator[SourceFile]:
     """Yield the files of one source.
 
     Raises:
-        UsageError: the source is of a kind that is not supported.
+        UsageError: the source is of a kind that is not supported, or there is no such context.
         InputError: the source does not exist, or cannot be rendered.
     """
     if source == "-":
         if reading.stdin is None:
             raise UsageError("`-` reads stdin, which is not available here")
         yield SourceFile("<stdin>", reading.stdin.read)
-    elif source == "cluster:" or source.startswith("cluster:") or source.endswith(".json.gz"):
-        raise UsageError(f"`{source}`: {_NOT_YET}")
+    elif source.startswith(CLUSTER):
+        from netcheck.load import live  # noqa: PLC0415 - the client costs half a second
+
+        how = live.Reading(access=reading.access, namespaces=reading.namespaces, progress=reading.progress)
+        yield SourceFile(source, _nothing, capture=lambda: live.read_cluster(source, how))
+    elif source.endswith(SNAPSHOT):
+        raise UsageError(f"`{source}`: snapshots are not supported yet")
     elif source.startswith("git:"):
         from netcheck.load.git import files_of_revision  # noqa: PLC0415 - starts a process
 
