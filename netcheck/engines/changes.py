@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from netcheck.engines.lowering import candidate_values
 from netcheck.engines.smt import DEFAULT_TIMEOUT_MS, FoundFlow, SmtEngine
 from netcheck.errors import SolverLimit
 from netcheck.logic.classes import Universe
@@ -18,6 +19,7 @@ from netcheck.logic.translate import resolutions, translate
 from netcheck.model.cluster import Cluster
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, Namespace
 from netcheck.model.policy import NetworkPolicy
+from netcheck.values.labels import Requirement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +45,14 @@ def disproof(
     admin policies. Each stated policy must change some flow by itself.
     """
     more, less = list(added), list(removed)
-    spaces = {policy.namespace for policy in (before, after, *more, *less)}
+    edited = (before, after, *more, *less)
+    others = [
+        policy
+        for policy in cluster.policies
+        if policy != before and any(_may_share_a_pod(policy, item) for item in edited)
+    ]
+    spaces = {policy.namespace for policy in edited}
     question = _Question(cluster, before.namespace, spaces, timeout_ms)
-    others = [policy for policy in cluster.policies if policy.namespace == before.namespace and policy != before]
     one, other = [*others, before], [*others, after]
     try:
         for single, base in [*((item, one) for item in more), *((item, other) for item in less)]:
@@ -57,12 +64,25 @@ def disproof(
     return Disproof(why="changes more", flow=found) if found is not None else None
 
 
-class _Question:
-    """Comparisons of the policies of one namespace.
+def _may_share_a_pod(one: NetworkPolicy, other: NetworkPolicy) -> bool:
+    """Return whether some pod that could exist is selected by both policies.
 
-    Policies of other namespaces select the other end only and are the same on both sides: without them every flow that
-    they might let pass is compared, which is more.
+    Policies that select none of the pods that are edited concern the other end of a flow only, and are the same on both
+    sides: without them every flow that they might let pass is compared, which is more.
     """
+    if one.namespace != other.namespace:
+        return False
+    by_key: dict[str, list[Requirement]] = {}
+    for requirement in (*one.pod_selector.requirements, *other.pod_selector.requirements):
+        by_key.setdefault(requirement.key, []).append(requirement)
+    return all(
+        any(all(item.matches(value) for item in requirements) for value in candidate_values(requirements))
+        for requirements in by_key.values()
+    )
+
+
+class _Question:
+    """Comparisons of policies that select the same pods."""
 
     def __init__(self, cluster: Cluster, namespace: str, spaces: Iterable[str], timeout_ms: int) -> None:
         opaque = tuple(item for item in cluster.opaque if item.namespace in (None, namespace))

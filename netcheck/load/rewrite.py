@@ -11,6 +11,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 from netcheck.errors import Place
@@ -63,10 +64,34 @@ class Source:
         self.lines: list[str] = _LINE.findall(self.text)
         self.starts = [0, *itertools.accumulate(map(len, self.lines))]
         self.plain = self.text.replace("\r\n", "\n").replace("\r", "\n")
+        self._trees: dict[int, _Tree] = {}
 
     def line(self, number: int) -> str:
         """Return a line, counted from 0, without its end."""
         return self.lines[number].rstrip("\r\n") if number < len(self.lines) else ""
+
+    @cached_property
+    def _chunks(self) -> list[tuple[int, str]]:
+        """The first line and the text of each document; JSON is one."""
+        if self.plain.lstrip()[:1] in ("{", "["):
+            try:
+                list(documents(self.plain))
+            except DocumentError:
+                pass
+            else:
+                return [(0, self.plain)]
+        return list(chunks(self.plain))
+
+    def tree(self, line: int) -> _Tree:
+        """Return the document that a line, counted from 0, is in.
+
+        Raises:
+            NotEditable: it cannot be read.
+        """
+        number = max(0, bisect.bisect_right([first for first, _ in self._chunks], line) - 1)
+        if number not in self._trees:
+            self._trees[number] = _Tree(*self._chunks[number])
+        return self._trees[number]
 
     def line_end(self, number: int) -> str:
         """Return how lines end around a line."""
@@ -141,6 +166,35 @@ def _drop_comment(source: Source, at: Place) -> Edit:
 # ---- where a part stands -------------------------------------------------------------------------------------------
 
 
+class _Tree:
+    """One document: its mappings by where they begin, each with the list that it is an item of, if it is one."""
+
+    def __init__(self, first: int, text: str) -> None:
+        self.first = first
+        self._at: dict[tuple[int, int], tuple[Map, Seq | None]] = {}
+        try:
+            for document in documents(text):
+                self._add(document.value, None)
+        except DocumentError as error:
+            raise NotEditable(str(error)) from None
+
+    def _add(self, value: Any, parent: Seq | None) -> None:
+        if isinstance(value, Map):
+            self._at.setdefault((value.mark.line + self.first, value.mark.column), (value, parent))
+            for item in value.values():
+                self._add(item, None)
+        elif isinstance(value, Seq):
+            for item in value:
+                self._add(item, value)
+
+    def mapping(self, line: int, column: int) -> tuple[Map, Seq | None]:
+        """Return the mapping that begins at a position, counted from 0 in the whole file, and its list."""
+        found = self._at.get((line, column))
+        if found is None:
+            raise NotEditable("the part of the manifest that is to be changed was not found")
+        return found
+
+
 class _Spot:
     """The mapping at a place of a text, and the list that it is an item of, if it is one."""
 
@@ -148,16 +202,9 @@ class _Spot:
         if not at.line:
             raise NotEditable("where the object is written is not known")
         self.source = source
-        self.first, chunk = _chunk(source, at.line - 1)
-        try:
-            roots = [document.value for document in documents(chunk)]
-        except DocumentError as error:
-            raise NotEditable(str(error)) from None
-        wanted = (at.line - 1 - self.first, at.column - 1)
-        found = next(filter(None, (_find(root, None, wanted) for root in roots)), None)
-        if found is None:
-            raise NotEditable("the part of the manifest that is to be changed was not found")
-        self.value, self.parent = found
+        tree = source.tree(at.line - 1)
+        self.first = tree.first
+        self.value, self.parent = tree.mapping(at.line - 1, at.column - 1)
 
     def at(self, mark: Mark) -> tuple[int, int]:
         """Return (line, column), counted from 0 in the whole file."""
@@ -278,30 +325,6 @@ class _Mapping:
                 line -= 1
             return Edit(line + 1, 1, line + 1, 1, f"{prefix}{_field(field)}\n")
         return Edit(line + 1, column + 1, line + 1, column + 1, f"{_field(field)}\n{' ' * column}")
-
-
-def _chunk(source: Source, line: int) -> tuple[int, str]:
-    """Return the first line and the text of the document that a line is in."""
-    if source.plain.lstrip()[:1] in ("{", "["):
-        try:
-            list(documents(source.plain))
-        except DocumentError:
-            pass
-        else:
-            return 0, source.plain
-    found = list(chunks(source.plain))
-    return found[bisect.bisect_right([first for first, _ in found], line) - 1]
-
-
-def _find(value: Any, parent: Seq | None, wanted: tuple[int, int]) -> tuple[Map, Seq | None] | None:
-    """Return the mapping that begins at a position, and the list that it is an item of."""
-    if isinstance(value, Map):
-        if (value.mark.line, value.mark.column) == wanted:
-            return value, parent
-        return next(filter(None, (_find(item, None, wanted) for item in value.values())), None)
-    if isinstance(value, Seq):
-        return next(filter(None, (_find(item, value, wanted) for item in value)), None)
-    return None
 
 
 def _part(value: Any, step: str | int) -> Any:

@@ -255,6 +255,12 @@ def test_the_fix_of_nc115_is_safe_if_the_input_is_whole():
     assert finding.fixes == ()
 
 
+def test_services_that_translate_a_port_to_different_ones_leave_no_doubt_out():
+    other = SERVICE.replace("name: db", "name: also").replace("8080", "9090")
+    (finding,) = Case(BEHIND + other).of("NC109")
+    assert finding.fixes == ()
+
+
 def test_json_is_edited_as_json():
     text = (
         '{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "w", "namespace": "s"},\n'

@@ -4,7 +4,7 @@ What it finds: a rule that allows the port of a Service on pods that listen on a
 Why it matters: policies see a connection after the Service's address and port were translated, so the port of the rule is
 never used and the connection is denied.
 When to ignore it: something else listens on that port, which no container declares and no Service leads to.
-Fix: the port is replaced by the Service's target port.
+Fix: the port is replaced by the Service's target port, if all Services concerned agree on it.
 How it is decided: by the Services that select the rule's pods; the pods' real port is then put to the set engine, and the
 denied flow is replayed.
 Source: SEMANTICS SVC-7, SVC-23, NP-23.
@@ -87,7 +87,7 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
         pods = _destinations(snapshot, policy, direction, rule)
         for item in items:
             led = _misled(snapshot, listening, pods, item)
-            if led is not None and not _is_open(snapshot, policy, direction, led):
+            if led and not _is_open(snapshot, policy, direction, led[0]):
                 yield _finding(snapshot, (policy, direction, rule, path), item, led)
 
 
@@ -103,16 +103,16 @@ def _destinations(snapshot: Snapshot, policy: NetworkPolicy, direction: Directio
     return tuple(sorted({i for peer in peers for i in snapshot.peers(policy.namespace, peer)}))
 
 
-def _misled(snapshot: Snapshot, listening: Listening, pods: tuple[int, ...], item: PolicyPort) -> Led | None:
-    """Return the Service port that the item names, iff no pod listens on a port of that number."""
+def _misled(snapshot: Snapshot, listening: Listening, pods: tuple[int, ...], item: PolicyPort) -> list[Led]:
+    """Return the Service ports that the item names, iff no pod listens on a port of that number."""
     assert isinstance(item.port, int)
     led = [found for found in listening.led(pods) if found.item.protocol == item.protocol]
     named = [found for found in led if found.item.port == item.port and found.number != item.port]
     if not named or any(found.number == item.port for found in led):
-        return None
+        return []
     if any(declares(snapshot.cluster.pods[i], item.protocol, item.port) for i in pods):
-        return None
-    return named[0]
+        return []
+    return named
 
 
 def _is_open(snapshot: Snapshot, policy: NetworkPolicy, direction: Direction, led: Led) -> bool:
@@ -129,8 +129,9 @@ def _is_open(snapshot: Snapshot, policy: NetworkPolicy, direction: Direction, le
     return any(not found.certain or snapshot.may_pass(found, peers, protocol, led.number) for found in groups)
 
 
-def _finding(snapshot: Snapshot, read: Read, item: PolicyPort, led: Led) -> Finding:
+def _finding(snapshot: Snapshot, read: Read, item: PolicyPort, every: list[Led]) -> Finding:
     policy, direction, rule, path = read
+    led = every[0]
     service = f"{led.service.namespace}/{led.service.name}"
     target = owner(snapshot.cluster.pods[led.pod])
     witness = _witness(snapshot, policy, direction, led)
@@ -148,15 +149,17 @@ def _finding(snapshot: Snapshot, read: Read, item: PolicyPort, led: Led) -> Find
             ),
         ),
         witness=witness,
-        fix=_fix(policy, direction, rule, item, led),
+        fix=_fix(policy, direction, rule, item, every),
         hint=f"allow port {led.item.target_port} instead of {item.port}",
     )
 
 
-def _fix(policy: NetworkPolicy, direction: Direction, rule: PolicyRule, item: PolicyPort, led: Led) -> Fix | None:
-    target = led.item.target_port
-    if item.place is None or target is None or len([one for one in led.service.ports if one.port == item.port]) > 1:
+def _fix(policy: NetworkPolicy, direction: Direction, rule: PolicyRule, item: PolicyPort, led: list[Led]) -> Fix | None:
+    """Return the fix that allows the port to which every Service concerned translates the item's."""
+    targets = {found.item.target_port for found in led}
+    if item.place is None or len(targets) > 1:
         return None
+    target = targets.pop()
     return Fix(
         title=f"write port: {target}",
         file=item.place.file,
