@@ -14,8 +14,10 @@ from netcheck.cli.proxies import cluster_domain, controller
 from netcheck.cli.screen import Progress
 from netcheck.cli.suggest import did_you_mean
 from netcheck.errors import Severity, UsageError
+from netcheck.load.cluster_api import Access
 from netcheck.load.loader import LoadOptions, load
 from netcheck.load.rendering import Rendering
+from netcheck.load.sources import CLUSTER
 from netcheck.model.cluster import Assumption, Loaded
 from netcheck.model.profile import PROFILES, SWITCH_FIELDS, Addressing, Profile, Switch
 
@@ -56,7 +58,7 @@ def load_inputs(inputs: Inputs, config: Config, replaced: Mapping[str, bytes] | 
         UsageError: an option or the configuration cannot be used.
         InputError: there is nothing to analyse.
     """
-    _refuse_what_is_missing(inputs)
+    access = access_of(inputs)
     given = {**config.assume, **dict(_assumed(text) for text in inputs.assume)}
     profile = _profile(inputs.cni or config.cni or "generic", given)
     progress = Progress(enabled=not (inputs.no_progress or inputs.quiet))
@@ -73,6 +75,8 @@ def load_inputs(inputs: Inputs, config: Config, replaced: Mapping[str, bytes] | 
             helm=inputs.helm or bool(inputs.helm_values), kustomize=inputs.kustomize, values=inputs.helm_values
         ),
         stdin=sys.stdin.buffer,
+        access=access,
+        namespaces=inputs.reported,
         replaced=replaced or {},
         progress=progress.callback(),
     )
@@ -85,12 +89,23 @@ def load_inputs(inputs: Inputs, config: Config, replaced: Mapping[str, bytes] | 
     return replace(loaded, assumptions=(*loaded.assumptions, *stated)) if stated else loaded
 
 
-def _refuse_what_is_missing(inputs: Inputs) -> None:
-    if inputs.kubeconfig is not None or inputs.context is not None:
+def access_of(inputs: Inputs) -> Access:
+    """Return how the user wants to get to clusters.
+
+    Raises:
+        UsageError: an option has no use.
+    """
+    access = Access(
+        kubeconfig=inputs.kubeconfig, context=inputs.context, user=inputs.as_user or "", groups=inputs.as_group
+    )
+    if access != Access() and not any(source.startswith(CLUSTER) for source in inputs.sources):
         raise UsageError(
-            "live clusters are not supported yet, so --kubeconfig and --context have no use\n"
-            "  hint: `kubectl get all,netpol,ns,nodes -A -o json | netcheck ... -`"
+            "--kubeconfig, --context, --as and --as-group say how to get to a cluster, and no source is one\n"
+            "  hint: name the source `cluster:`, or `cluster:CONTEXT`"
         )
+    if access.groups and not access.user:
+        raise UsageError("--as-group goes with --as")
+    return access
 
 
 def _profile(name: str, given: Mapping[str, str]) -> Profile:
@@ -174,7 +189,8 @@ def _check_namespaces(inputs: Inputs, loaded: Loaded) -> None:
     for name in inputs.only_namespace:
         if name not in loaded.cluster.namespaces:
             hint = did_you_mean(name, loaded.cluster.namespaces)
-            raise UsageError(f"--only-namespace: nothing that was read lies in namespace `{name}`{hint}")
+            option = "-n" if name in inputs.reported else "--only-namespace"
+            raise UsageError(f"{option}: nothing that was read lies in namespace `{name}`{hint}")
 
 
 def is_lossy(loaded: Loaded) -> bool:

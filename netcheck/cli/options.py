@@ -5,10 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import click
+from click.core import ParameterSource
+
+from netcheck.load.sources import is_captured
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -22,7 +25,10 @@ class Inputs:
     sources: tuple[str, ...]
     kubeconfig: str | None
     context: str | None
+    as_user: str | None
+    as_group: tuple[str, ...]
     namespace: str
+    all_namespaces: bool
     only_namespace: tuple[str, ...]
     exclude_namespace: tuple[str, ...]
     kustomize: bool
@@ -44,6 +50,16 @@ class Inputs:
     allow_incomplete: bool
     debug: bool
 
+    @property
+    def reported(self) -> tuple[str, ...]:
+        """The namespace that the user named with -n for a cluster: the report is of it, the analysis of the whole."""
+        return (self.namespace,) if self.namespace in self.only_namespace and self.is_of_cluster else ()
+
+    @property
+    def is_of_cluster(self) -> bool:
+        """Whether a source is a cluster, or a snapshot of one."""
+        return any(map(is_captured, self.sources))
+
 
 def option(*names: str, says: str, text: str, **more: Any) -> Decorator:
     """Return a click option; `says` is its default in words, for the help."""
@@ -59,24 +75,30 @@ def flag(*names: str, text: str) -> Decorator:
     return click.option(*names, is_flag=True, help=f"{text} [default: off]", show_default=False)
 
 
-_SOURCES = """SOURCE is a file, a directory (read recursively: *.yaml, *.yml, *.json), `-` for stdin, or `git:REV[:PATH]`; the
-current directory if none is given. Later sources overlay earlier ones."""
+_SOURCES = """SOURCE is a file, a directory (read recursively: *.yaml, *.yml, *.json), `-` for stdin, `git:REV[:PATH]`, `cluster:` or
+`cluster:CONTEXT` for a live cluster, or a snapshot of one (*.json.gz); the current directory if none is given. Later
+sources overlay earlier ones."""
 
 
 def _shared(formats: Sequence[str]) -> list[Decorator]:
     listed = ", ".join(formats)
     return [
         click.argument("sources", metavar="[SOURCE]...", nargs=-1),
-        option("--kubeconfig", metavar="FILE", says="none", text="For cluster: sources (not supported yet)."),
-        option("--context", metavar="NAME", says="none", text="For cluster: sources (not supported yet)."),
+        option(
+            "--kubeconfig", metavar="FILE", says="as kubectl", text="For cluster: sources: where contexts are found."
+        ),
+        option("--context", metavar="NAME", says="the current one", text="For cluster: sources that name none."),
+        option("--as", "as_user", metavar="USER", says="yourself", text="For cluster: sources: read as this user."),
+        _many("--as-group", metavar="GROUP", text="For cluster: sources: and as one of this group."),
         option(
             "-n",
             "--namespace",
             metavar="NS",
             default="default",
             says="default",
-            text="Namespace of objects that name none.",
+            text="Namespace of objects that name none; of clusters and snapshots also: report only on it.",
         ),
+        flag("-A", "--all-namespaces", text="Of clusters: report on all namespaces, as without -n."),
         _many("--only-namespace", metavar="NS", says="all", text="Report only what has an end in it."),
         _many("--exclude-namespace", metavar="NS", text="Leave its workloads out of the report."),
         flag("--kustomize", text="Render kustomizations with `kustomize` or `kubectl`, and read what they print."),
@@ -118,6 +140,14 @@ def _shared(formats: Sequence[str]) -> list[Decorator]:
     ]
 
 
+def _scoped(inputs: Inputs) -> Inputs:
+    """Return the inputs, -n being what is reported on of a cluster, as users of kubectl expect."""
+    given = click.get_current_context().get_parameter_source("namespace")
+    if given is not ParameterSource.COMMANDLINE or inputs.all_namespaces or not inputs.is_of_cluster:
+        return inputs
+    return replace(inputs, only_namespace=(*inputs.only_namespace, inputs.namespace))
+
+
 def reads_input(*formats: str) -> Decorator:
     """Give a command the shared options and call it with their values as its first argument."""
     names = [item.name for item in fields(Inputs)]
@@ -125,7 +155,7 @@ def reads_input(*formats: str) -> Decorator:
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def call(**values: Any) -> Any:
-            return function(Inputs(**{name: values.pop(name) for name in names}), **values)
+            return function(_scoped(Inputs(**{name: values.pop(name) for name in names})), **values)
 
         call.__doc__ = f"{inspect.getdoc(function)}\n\n{_SOURCES}"
         decorated: Callable[..., Any] = call

@@ -1,0 +1,44 @@
+"""What was read of a cluster at one time, and what could not be: the form that live reading and snapshots share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from netcheck.load.documents import Outcome
+from netcheck.load.fast_json import FastPod, read_items
+from netcheck.model.cluster import Unread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """The objects of one resource as the API server wrote them, each as JSON text."""
+
+    api_version: str
+    kind: str
+    plural: str
+    items: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """A cluster as it was read.
+
+    Attributes:
+        origin: how messages call it: `cluster:prod`.
+        version: what the server says of its version, or empty.
+        groups: the API groups that it serves.
+        unread: what could not be read.
+    """
+
+    origin: str
+    version: str = ""
+    groups: tuple[str, ...] = ()
+    listings: tuple[Listing, ...] = ()
+    unread: tuple[Unread, ...] = ()
+
+    def outcomes(self, namespace: str) -> Iterator[Outcome | FastPod]:
+        """Yield every object."""
+        for listing in self.listings:
+            yield from read_items(listing.items, (listing.api_version, f"{listing.kind}List"), self.origin, namespace)
