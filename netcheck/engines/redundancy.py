@@ -2,7 +2,8 @@
 
 NetworkPolicies of one namespace and direction are judged together: what they allow is the union of their rules, and whom
 they isolate the union of their selectors. So a rule can go iff others match all that it matches, and a policy iff others
-select all that it selects and match all that its rules match. Nothing else in a cluster can make a difference that is
+select all that it selects and match all that its rules match. A policy without rules is there to deny by default; it goes
+only where others without rules do so too, lest that hang on a policy that is there to allow. Nothing else in a cluster can make a difference that is
 hidden here: other tiers see the same union.
 
 Findings are taken out one after the other, so all that are named can go together. The solver is loaded only where an
@@ -82,7 +83,9 @@ class Redundancy:
         needed: set[int] = set()
         for direction in policy.types:
             questions = self._questions[direction]
-            others = [i for i in questions.members if i != number and i not in self._taken.policies]
+            others = [i for i in self._kept_policies(direction) if i != number]
+            if not policy.rules(direction):  # it is there to deny: only such policies take its place
+                others = [i for i in others if not self._policies[i].rules(direction)]
             selecting = questions.selected_by(number, others)
             if selecting is None:
                 return None
@@ -93,6 +96,9 @@ class Redundancy:
                     return None
                 needed |= {item[0] for item in covering}
         return needed
+
+    def _kept_policies(self, direction: Direction) -> list[int]:
+        return [i for i in self._questions[direction].members if i not in self._taken.policies]
 
     def rules(self, candidates: Sequence[RuleId]) -> Iterator[Redundant]:
         """Yield which of the candidates can go, tried from the last to the first; not those of policies that can go."""

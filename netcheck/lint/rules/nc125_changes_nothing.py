@@ -4,6 +4,7 @@ What it finds: policies and rules that other policies of the namespace make supe
 holds whatever pods, namespaces and labels there are; where it says "in this cluster", for what is loaded, and only if the
 input is known to be whole.
 Why it matters: who reads the rule believes that it decides something; who deletes it later is afraid to.
+A policy that denies by default, without rules, is superfluous only beside another such policy.
 When to ignore it: the rule documents what is meant, or the wider rule is to go away. What changes nothing only in this
 cluster may be needed as soon as a pod comes that is not there yet.
 How it is decided: Z3 proves over every cluster that could exist that others allow all that the rule allows, and for a policy
@@ -41,6 +42,11 @@ apiVersion: networking.k8s.io/v1  # finds: NC125
 kind: NetworkPolicy
 metadata: {name: deny-web, namespace: shop}
 spec: {podSelector: {matchLabels: {app: web, tier: front}}, policyTypes: [Ingress]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: default-deny, namespace: shop}
+spec: {podSelector: {}, policyTypes: [Ingress]}
 """
 
 BAD_HERE = """
@@ -143,9 +149,12 @@ def _in_any_cluster(snapshot: Snapshot, policies: Sequence[NetworkPolicy], told:
 
 def _policy(policy: NetworkPolicy, others: Sequence[NetworkPolicy]) -> Finding:
     one = len(others) == 1
+    denies = f"{'denies' if one else 'deny'} the same by default"
+    allows = f"{'isolates' if one else 'isolate'} the same pods and {'allows' if one else 'allow'} all that it allows"
+    has_rules = any(policy.rules(direction) for direction in policy.types)
     return RULE.finding(
         f"the policy changes nothing in any cluster: {listed(other.label for other in others)} "
-        f"{'isolates' if one else 'isolate'} the same pods and {'allows' if one else 'allow'} all that it allows",
+        f"{allows if has_rules else denies}",
         about=policy.label,
         place=policy.place,
         related=_related((other, "does what it does") for other in others),
