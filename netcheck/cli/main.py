@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "routes": ("routes", "routes", "Which host and path goes to which backend, and the status of Gateways."),
         "trace": ("trace", "trace", "The way of a request, hop by hop, and what blocks it."),
         "exposure": ("exposure", "exposure", "What reaches each workload, and through which door."),
+        "diff": ("diff", "diff", "Which connections HEAD adds, removes and changes against BASE, and why."),
         "migrate": ("migrate", "migrate", "AdminNetworkPolicies as ClusterNetworkPolicies, with the proof."),
         "explain": ("catalogue", "explain", "The page of one lint rule."),
         "rules": ("catalogue", "rules", "All lint rules."),

@@ -74,7 +74,7 @@ def _notification(problem: Problem, relative: Relative) -> Item:
     hint = f" ({problem.hint})" if problem.hint else ""
     item: Item = {"level": level, "message": {"text": f"{problem.message}{hint}"}}
     if problem.place is not None and problem.place.file:
-        item["locations"] = [_location(problem.place, relative)]
+        item["locations"] = [location(problem.place, relative)]
     return item
 
 
@@ -88,7 +88,7 @@ def _ignored(result: LintResult, index: dict[str, int], relative: Relative) -> I
     for item in located(notes, relative):
         note = notes[item.finding]
         reason = f"{note.reason} (until {note.until})" if note.until else note.reason
-        suppression = {"kind": "inSource", "justification": reason, "location": _location(note.place, relative)}
+        suppression = {"kind": "inSource", "justification": reason, "location": location(note.place, relative)}
         yield {**_result(item, index, relative), "suppressions": [suppression]}
 
 
@@ -98,7 +98,7 @@ def _result(item: Located, index: dict[str, int], relative: Relative) -> Item:
         "ruleId": finding.rule,
         "level": LEVELS[finding.severity],
         "message": {"text": sentence(finding)},
-        "locations": [_location(finding.place or Place(""), relative, finding.object)],
+        "locations": [location(finding.place or Place(""), relative, finding.object)],
         "partialFingerprints": {"netcheck/v1": item.fingerprint},
     }
     if finding.rule in index:
@@ -139,10 +139,10 @@ def _fix(fix: Fix, relative: Relative) -> Item:
 
 def _related(related: Related, number: int, relative: Relative) -> Item:
     text = f"{related.object} {related.message}".strip()
-    return {"id": number, **_location(related.place or Place(""), relative, related.object), "message": {"text": text}}
+    return {"id": number, **location(related.place or Place(""), relative, related.object), "message": {"text": text}}
 
 
-def _location(place: Place, relative: Relative, about: str = "") -> Item:
+def location(place: Place, relative: Relative, about: str = "") -> Item:
     """Return a location: a file with its region, and the object's name, whichever are known."""
     item: Item = {}
     if place.file:

@@ -42,6 +42,11 @@ CASES = {
     "exposure.txt": ["exposure", SHOP],
     "exposure-verbose.txt": ["exposure", DOORS, "-v"],
     "exposure.json": ["exposure", DOORS, "-o", "json"],
+    "diff.txt": ["diff", "testdata/diff/base", "testdata/diff/head"],
+    "diff.json": ["diff", "testdata/diff/base", "testdata/diff/head", "-o", "json"],
+    "diff.md": ["diff", "testdata/diff/base", "testdata/diff/head", "-o", "md"],
+    "diff-back.txt": ["diff", "testdata/diff/head", "testdata/diff/base"],
+    "diff.sarif": ["diff", "testdata/diff/base", "testdata/diff/head", "-o", "sarif"],
     "lint.txt": ["lint", SHOP],
     "lint.json": ["lint", SHOP, "-o", "json"],
     **{

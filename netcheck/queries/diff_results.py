@@ -1,0 +1,157 @@
+"""What `diff` answers, as frozen data for reports and exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from netcheck.errors import Place
+from netcheck.model.flow import Reason, Verdict
+from netcheck.queries.results import Endpoint
+from netcheck.values.connections import ConnectionSet
+from netcheck.values.ports import Protocol
+
+
+class ChangeType(Enum):
+    """What became of the connections of a pair."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Cause:
+    """An object that differs and makes a pair differ.
+
+    Attributes:
+        object: `Kind namespace/name`.
+        change: `added`, `removed` or `changed`, from BASE to HEAD.
+        detail: what about it, in words: the rule that decides, the labels that differ.
+        rule: the rule of a policy that lets the connection pass on one side, or empty.
+        place: in HEAD where it is there, else in BASE.
+    """
+
+    object: str
+    change: str
+    detail: str = ""
+    rule: str = ""
+    place: Place | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """A flow that the oracle was asked about on both sides; a side without one of the ends lets nothing pass."""
+
+    protocol: Protocol
+    port: int
+    before: Verdict
+    after: Verdict
+    source_address: str = ""
+    destination_address: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """What explains the changes of one pair, or of pairs that nothing tells apart."""
+
+    causes: tuple[Cause, ...] = ()
+    probe: Probe | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffRow:
+    """What became of the connections from one endpoint to another (positions in `ConnectionDiff.endpoints`).
+
+    Attributes:
+        workload: `added` or `removed` iff an end is there on one side only.
+        via: the object through which the way leads; empty for a direct connection.
+    """
+
+    source: int
+    destination: int
+    before: ConnectionSet
+    after: ConnectionSet
+    workload: str = ""
+    via: str = ""
+    why: Why = Why()
+
+    @property
+    def type(self) -> ChangeType:
+        """Whether all of it is new, all of it is gone, or neither."""
+        if not self.before:
+            return ChangeType.ADDED
+        return ChangeType.CHANGED if self.after else ChangeType.REMOVED
+
+    @property
+    def opens(self) -> bool:
+        """Whether something passes in HEAD that did not in BASE."""
+        return bool(self.after - self.before)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffGroup:
+    """The same change between each of `sources` and each of `destinations` (positions, ascending).
+
+    A pair of an endpoint with itself counts only where it can have several pods. `size` is how many pairs there are, and
+    `example` one of them.
+    """
+
+    sources: tuple[int, ...]
+    destinations: tuple[int, ...]
+    before: ConnectionSet
+    after: ConnectionSet
+    workload: str = ""
+    via: str = ""
+    causes: tuple[Cause, ...] = ()
+    size: int = 1
+    example: DiffRow | None = None
+
+    @property
+    def type(self) -> ChangeType:
+        """As of each of its rows."""
+        return DiffRow(source=0, destination=0, before=self.before, after=self.after).type
+
+    @property
+    def opens(self) -> bool:
+        """Whether something passes in HEAD that did not in BASE."""
+        return bool(self.after - self.before)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownRow:
+    """Connections of which it is not known whether the two sides treat them alike."""
+
+    source: int
+    destination: int
+    connections: ConnectionSet
+    reasons: tuple[Reason, ...] = ()
+    via: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionDiff:
+    """How the connections of HEAD differ from those of BASE.
+
+    `groups` hold what `rows()` yields one by one, sorted by source, destination and way.
+    `counts` says how many rows of each type there are, `opened` how many let more pass than before.
+    """
+
+    endpoints: tuple[Endpoint, ...]
+    groups: tuple[DiffGroup, ...]
+    unknown: tuple[UnknownRow, ...]
+    row_source: Callable[[], Iterator[DiffRow]]
+    counts: Mapping[ChangeType, int]
+    opened: int = 0
+    only_base: frozenset[int] = frozenset()
+    only_head: frozenset[int] = frozenset()
+
+    def rows(self) -> Iterator[DiffRow]:
+        """Yield every change."""
+        return self.row_source()
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything is known to differ."""
+        return bool(self.groups)

@@ -1,0 +1,280 @@
+"""The two sides of a comparison, over one partition of addresses and ports, and the ends that mean the same in both.
+
+An end is matched by what it is: a workload by its id (where policies tell its pods apart, by the labels in which they
+differ), a node by its name, addresses by a partition that is cut where either side cuts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from netcheck.engines.sets import SetEngine
+from netcheck.logic.atoms import PortAtoms, indexes
+from netcheck.logic.classes import Universe, mask_of
+from netcheck.logic.ir import Program
+from netcheck.logic.translate import resolutions, translate
+from netcheck.model.admin import AdminPolicy
+from netcheck.model.cluster import Cluster
+from netcheck.model.objects import ServiceType
+from netcheck.model.policy import Direction, NetworkPolicy, OpaquePolicy
+from netcheck.queries.dataplane import is_phantom, with_phantoms
+from netcheck.queries.doors import source_ranges
+from netcheck.queries.endpoints import Located, Resolution, locate
+from netcheck.queries.entries import proxies
+from netcheck.queries.results import Endpoint, EndpointType
+from netcheck.values.addresses import IPSet
+
+AnyPolicy = NetworkPolicy | AdminPolicy | OpaquePolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """An endpoint and the element that represents it on each side, None where it does not exist."""
+
+    endpoint: Endpoint
+    base: int | None
+    head: int | None
+
+    @property
+    def workload(self) -> str:
+        """`added` or `removed` iff it is there on one side only."""
+        return "added" if self.base is None else "removed" if self.head is None else ""
+
+
+class Side:
+    """One of the two clusters with its engine."""
+
+    def __init__(self, cluster: Cluster, programs: Sequence[Program], cuts: Sequence[IPSet]) -> None:
+        universe = Universe(cluster, programs, cuts=cuts)
+        self.engine = SetEngine(cluster, universe=universe)
+        self.cluster = cluster
+        self.universe = universe
+
+    def located(self, resolution: Resolution) -> list[Located]:
+        """Return the endpoints that users see: a pod that stands for a proxy is none."""
+        phantoms = {(pod.namespace, pod.name) for pod in self.cluster.pods if is_phantom(pod)}
+        return [
+            item
+            for item in locate(self.universe, resolution)
+            if item.endpoint.place is not None or (item.endpoint.namespace, item.endpoint.name) not in phantoms
+        ]
+
+    @cached_property
+    def policies(self) -> dict[str, AnyPolicy]:
+        """Every policy by its label."""
+        cluster = self.cluster
+        every: list[AnyPolicy] = [*cluster.policies, *cluster.admin, *cluster.opaque]
+        return {item.label: item for item in every}
+
+    def selecting(self, element: int, direction: Direction) -> frozenset[str]:
+        """Return the labels of the policies that select an element in a direction, in some IP family."""
+        if element >= self.universe.pod_count:
+            return frozenset()
+        found = set()
+        for version in self.universe.elements[element].families:
+            table = self.engine.table(element, direction, version)
+            found |= {stage.origin.policy for stage in table.stages}
+            found |= {stage.origin.policy for stage in table.opaque}
+        return frozenset(found)
+
+
+class Sides:
+    """Both sides; `joined` are the endpoints of either, sorted as in a list, those of proxies last."""
+
+    def __init__(self, base: Cluster, head: Cluster, resolution: Resolution) -> None:
+        clusters = [with_phantoms(item) for item in (base, head)]
+        programs = [translate(item, profile) for item in clusters for profile in resolutions(item)]
+        cuts = list(dict.fromkeys(cut for item in clusters for cut in _cuts(item)))
+        if clusters[0].addressing != clusters[1].addressing:
+            cuts += [IPSet.of_cidrs(*ranges) for item in clusters for ranges in _ranges(item)]
+        self.base, self.head = (Side(item, programs, cuts) for item in clusters)
+        self.resolution = resolution
+        self.ports = _common_ports(self.base.universe, self.head.universe)
+        self._masks: dict[tuple[int, int], int] = {}
+        found = list(_joined(self.base, self.head, resolution))
+        types = list(EndpointType)
+        found.sort(key=lambda item: (types.index(item.endpoint.type), item.endpoint.id))
+        self.located_count = len(found)
+        self.joined: tuple[Joined, ...] = (*found, *_joined_proxies(self.base.cluster, self.head.cluster))
+        classes: dict[tuple[int | None, int | None], list[int]] = {}
+        for position, item in enumerate(found):
+            classes.setdefault((item.base, item.head), []).append(position)
+        self.classes = list(classes)
+        self.members = list(classes.values())
+
+    def pair(self) -> tuple[Side, Side]:
+        """Return BASE and HEAD."""
+        return self.base, self.head
+
+    def element(self, side: Side, number: int) -> int | None:
+        """Return the element of a side that a class stands for."""
+        return self.classes[number][side is self.head]
+
+    def mask(self, side: Side, mask: int) -> int:
+        """Return a port mask of one side in the common port atoms."""
+        key = (side is self.head, mask)
+        found = self._masks.get(key)
+        if found is None:
+            found = self._masks[key] = self.ports.mask(side.engine.connections(mask))
+        return found
+
+    @cached_property
+    def changed_policies(self) -> frozenset[str]:
+        """The labels of the policies that are on one side only, or differ, or whose effect is not known."""
+        before, after = self.base.policies, self.head.policies
+        labels = {label for label in {*before, *after} if before.get(label) != after.get(label)}
+        opaque = (item.label for side in self.pair() for item in side.cluster.opaque)
+        return frozenset({*labels, *opaque})
+
+    def is_same_end(self, number: int) -> bool:
+        """Return whether no rule can tell the class on one side from the class on the other."""
+        base, head = self.classes[number]
+        if base is None or head is None:
+            return False
+        if base >= self.base.universe.atom_offset:
+            return True
+        one, other = self.base.universe.elements[base], self.head.universe.elements[head]
+        spaces = [side.cluster.namespaces.get(one.namespace) for side in self.pair()]
+        return replace(one, members=()) == replace(other, members=()) and spaces[0] == spaces[1]
+
+    def selecting(self, number: int, direction: Direction) -> frozenset[str]:
+        """Return the labels of the policies that select a class in a direction, on some side."""
+        found: frozenset[str] = frozenset()
+        for side in self.pair():
+            element = self.element(side, number)
+            if element is not None:
+                found |= side.selecting(element, direction)
+        return found
+
+    def untouched(self, direction: Direction) -> int:
+        """Return the classes (bits) that are the same end, under the same policies of a direction, on both sides."""
+        return mask_of(
+            number
+            for number in range(len(self.classes))
+            if self.is_same_end(number) and not self.selecting(number, direction) & self.changed_policies
+        )
+
+
+def _cuts(cluster: Cluster) -> Iterator[IPSet]:
+    """Yield the address sets that the other side must be cut by too."""
+    for service in cluster.services:
+        if service.type is ServiceType.LOAD_BALANCER and (ranges := source_ranges(service)):
+            yield IPSet.of_cidrs(*ranges)
+
+
+def _ranges(cluster: Cluster) -> Iterator[tuple[str, ...]]:
+    """Yield where ends without an address lie."""
+    yield cluster.addressing.pods_lie_in()
+    yield cluster.addressing.nodes_lie_in()
+
+
+def _common_ports(one: Universe, other: Universe) -> PortAtoms:
+    numbers = {
+        (protocol, number)
+        for universe in (one, other)
+        for element in universe.elements[: universe.pod_count]
+        for _, protocol, found in element.named
+        for number in found
+    }
+    return PortAtoms(one.mentions.port_sets, numbers)
+
+
+# ---- matching ------------------------------------------------------------------------------------------------------
+
+
+def _joined(base: Side, head: Side, resolution: Resolution) -> Iterator[Joined]:
+    before, after = base.located(resolution), head.located(resolution)
+    yield from _addresses(base, head, before, after)
+    keyed: dict[tuple[object, ...], tuple[list[Located], list[Located]]] = {}
+    for number, located in enumerate((before, after)):
+        for item in located:
+            if item.endpoint.type is not EndpointType.IP:
+                keyed.setdefault(_key(item.endpoint), ([], []))[number].append(item)
+    for old, new in keyed.values():
+        yield from _matched(old, new)
+
+
+def _key(endpoint: Endpoint) -> tuple[object, ...]:
+    if endpoint.type is not EndpointType.WORKLOAD:
+        return (endpoint.type, endpoint.id)
+    return (endpoint.type, endpoint.namespace, endpoint.kind, endpoint.name)
+
+
+def _matched(before: list[Located], after: list[Located]) -> Iterator[Joined]:
+    """Match the endpoints of one workload: equal ids, and one that is whole on one side with each part of the other."""
+    ids = {item.endpoint.id for item in before} & {item.endpoint.id for item in after}
+    old, new = ({item.endpoint.id: item for item in side} for side in (before, after))
+    for name in sorted(ids):
+        yield _of(old[name], new[name])
+    left = [item for item in before if item.endpoint.id not in ids]
+    right = [item for item in after if item.endpoint.id not in ids]
+    if left and right and len(before) == 1:
+        yield from (_of(before[0], item) for item in right)
+    elif left and right and len(after) == 1:
+        yield from (_of(item, after[0]) for item in left)
+    else:
+        yield from (Joined(endpoint=item.endpoint, base=item.element, head=None) for item in left)
+        yield from (Joined(endpoint=item.endpoint, base=None, head=item.element) for item in right)
+
+
+def _of(old: Located, new: Located) -> Joined:
+    named = new if new.endpoint.id != _plain(new.endpoint) or old.endpoint.id == _plain(old.endpoint) else old
+    endpoint = replace(
+        new.endpoint,
+        id=named.endpoint.id,
+        pods=max(old.endpoint.pods, new.endpoint.pods) if named is new else old.endpoint.pods,
+        several=old.endpoint.several or new.endpoint.several,
+    )
+    return Joined(endpoint=endpoint, base=old.element, head=new.element)
+
+
+def _plain(endpoint: Endpoint) -> str:
+    """Return the id without what tells the parts of a workload apart."""
+    return endpoint.id.partition("{")[0]
+
+
+def _addresses(base: Side, head: Side, before: Iterable[Located], after: Iterable[Located]) -> Iterator[Joined]:
+    """Both universes have the same atoms: the side that tells the families apart has the finer endpoints."""
+    old, new = ([item for item in side if item.endpoint.type is EndpointType.IP] for side in (before, after))
+    finer, side, other = (old, base, head) if len(old) > len(new) else (new, head, base)
+    assert side.universe.addresses.count == other.universe.addresses.count, "both sides are cut alike"
+    for item in finer:
+        atom = item.element - side.universe.atom_offset
+        yield Joined(
+            endpoint=item.endpoint,
+            base=base.universe.atom_offset + atom,
+            head=head.universe.atom_offset + atom,
+        )
+
+
+def _joined_proxies(base: Cluster, head: Cluster) -> Iterator[Joined]:
+    """Yield the proxies of either side; whether one is there is said by the ways that lead through it."""
+    found = {item.id: item for item in (*proxies(base), *proxies(head))}
+    order = list(EndpointType)
+    for item in sorted(found.values(), key=lambda one: (order.index(one.type), one.id)):
+        yield Joined(endpoint=item, base=0, head=0)
+
+
+class ClassBits:
+    """Turns bit sets of one side's elements into bit sets of classes."""
+
+    def __init__(self, sides: Sides, side: Side) -> None:
+        self._of: dict[int, list[int]] = {}
+        for number in range(len(sides.classes)):
+            element = sides.element(side, number)
+            if element is not None:
+                self._of.setdefault(element, []).append(number)
+        self._shown = mask_of(self._of)
+        self._memo: dict[int, int] = {}
+
+    def of(self, elements: int) -> int:
+        """Return the classes that some elements stand for."""
+        shown = elements & self._shown
+        found = self._memo.get(shown)
+        if found is None:
+            of_element = self._of
+            found = mask_of(number for element in indexes(shown) for number in of_element[element])
+            self._memo[shown] = found
+        return found

@@ -1,0 +1,131 @@
+"""`netcheck diff`: its outputs, streams and exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+import netcheck
+from tests.cli.running import CLOSED, NAMESPACE, PARTLY_IN_A_BLOCK, POD, QUICKSTART, ROOT, TWO_PODS
+from tests.report.test_json_v1 import checked
+
+BASE, HEAD = str(ROOT / "testdata" / "diff" / "base"), str(ROOT / "testdata" / "diff" / "head")
+SARIF = ROOT / "testdata" / "schemas" / "sarif-2.1.0-rtm.5.json"
+
+
+@pytest.fixture
+def files(tmp_path):
+    def write(name, text):
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def test_two_equal_sources_do_not_differ(netcheck):
+    done = netcheck("diff", QUICKSTART, QUICKSTART)
+    assert done.code == 0
+    assert done.out.startswith("no connection differs\n")
+
+
+@pytest.mark.parametrize(("back", "fail_on", "code"), [(0, "any", 1), (0, "added", 1), (0, "none", 0)])
+def test_the_exit_code_is_what_fail_on_says(netcheck, back, fail_on, code):
+    del back
+    assert netcheck("diff", BASE, HEAD, "--fail-on", fail_on).code == code
+
+
+def test_access_that_goes_is_not_added(netcheck, files):
+    closed, opened = files("closed", TWO_PODS + CLOSED), files("open", TWO_PODS)
+    assert netcheck("diff", opened, closed).code == 1
+    assert netcheck("diff", opened, closed, "--fail-on", "added").code == 0
+    assert netcheck("diff", closed, opened, "--fail-on", "added").code == 1
+
+
+def test_what_is_not_known_to_be_alike_is_exit_4(netcheck, files):
+    one = files("one", TWO_PODS + PARTLY_IN_A_BLOCK)
+    other = files("other", TWO_PODS + PARTLY_IN_A_BLOCK.replace("10.1.", "10.2."))
+    done = netcheck("diff", one, other)
+    assert done.code == 4
+    assert "unknown whether it differs: 1 pair" in done.out
+    assert netcheck("diff", one, one).code == 0
+    assert netcheck("diff", one, other, "--allow-incomplete").code == 1
+
+
+def test_input_that_is_lost_on_the_base_side_is_exit_4(netcheck, files):
+    broken = files("broken", TWO_PODS + "apiVersion: v1\nkind: Pod\nmetadata: [\n---\n")
+    done = netcheck("diff", broken, files("whole", TWO_PODS))
+    assert done.code == 4
+    assert "broken.yaml" in done.err
+
+
+@pytest.mark.parametrize("sources", [[], [QUICKSTART], [QUICKSTART] * 3, ["-", "-"]])
+def test_anything_but_two_sources_is_refused(netcheck, sources):
+    done = netcheck("diff", *sources)
+    assert done.code == 2
+    assert done.out == ""
+
+
+def test_one_side_may_be_stdin(netcheck, files):
+    done = netcheck("diff", files("base", TWO_PODS + CLOSED), "-", stdin=TWO_PODS)
+    assert done.code == 1
+    assert "NetworkPolicy a/closed is removed" in done.out
+
+
+def test_the_document_is_as_its_schema_says(netcheck, files):
+    documents = [
+        checked([netcheck("diff", base, head, "-o", "json").out])
+        for base, head in (
+            (BASE, HEAD),
+            (HEAD, BASE),
+            (
+                files("one", TWO_PODS + PARTLY_IN_A_BLOCK),
+                files("other", TWO_PODS + PARTLY_IN_A_BLOCK.replace("10.1.", "10.2.")),
+            ),
+        )
+    ]
+    assert documents[0]["summary"] == {"added": 6, "removed": 2, "changed": 1, "opened": 7}
+    assert {item["onlyIn"] for item in documents[0]["endpoints"] if "onlyIn" in item} == {"head"}
+    (opened,) = (row for row in documents[0]["changes"] if row["destination"].startswith("data/db"))
+    assert opened["causes"][0]["detail"] == "labels: with uses-db=true"
+    assert opened["witness"]["before"] == "denied"
+    assert documents[2]["unknown"][0]["reasons"][0]["rule"] == "NP-20"
+
+
+def test_sarif_is_valid_and_points_at_the_lines_of_head(netcheck, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    done = netcheck("diff", "testdata/diff/base", "testdata/diff/head", "-o", "sarif")
+    log = json.loads(done.out)
+    jsonschema.Draft7Validator(json.loads(SARIF.read_text(encoding="utf-8"))).validate(log)
+    places = {
+        (where["artifactLocation"]["uri"], where["region"]["startLine"])
+        for result in log["runs"][0]["results"]
+        for where in [result["locations"][0]["physicalLocation"]]
+    }
+    assert {uri for uri, _ in places} == {"testdata/diff/head/shop.yaml"}
+    assert len({line for _, line in places}) == 5
+
+
+def test_markdown_shows_what_is_added_first_and_folds_the_rest(netcheck):
+    text = netcheck("diff", BASE, HEAD, "-o", "md").out
+    assert text.startswith("**netcheck:** connections: 6 added, 2 removed, 1 changed")
+    assert text.index("### 6 connections added") < text.index("<details><summary>1 connection changed</summary>")
+    assert text.count("<details>") == text.count("</details>") == 3
+
+
+def test_pods_can_be_compared_one_by_one(netcheck, files):
+    done = netcheck("diff", files("b", TWO_PODS + CLOSED), files("h", TWO_PODS), "--resolution", "pod", "-o", "json")
+    assert ("a/web[Pod]", "a/db[Pod]") in {(row["source"], row["destination"]) for row in done.json["changes"]}
+
+
+def test_a_pod_that_is_new_is_told_apart(netcheck, files):
+    done = netcheck("diff", files("b", NAMESPACE + POD % ("web", "a", "web")), files("h", TWO_PODS), "-o", "json")
+    assert {row["workload"] for row in done.json["changes"]} == {"added"}
+    assert {cause["object"] for row in done.json["changes"] for cause in row["causes"]} == {"Pod a/db"}
+
+
+def test_the_schema_is_shipped():
+    assert (Path(netcheck.__file__).parent / "report" / "schemas" / "ConnectionDiff.json").exists()
