@@ -51,7 +51,7 @@ def _write(target: Path, data: bytes) -> None:
     try:
         with os.fdopen(number, "wb") as file:
             file.write(data)
-            os.fchmod(number, target.stat().st_mode & 0o7777)
+        Path(name).chmod(target.stat().st_mode & 0o7777)
         Path(name).replace(target)
     except BaseException:
         with contextlib.suppress(OSError):

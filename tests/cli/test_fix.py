@@ -105,6 +105,13 @@ def test_the_patch_has_paths_from_the_repositorys_root(repository, netcheck, mon
     assert texts(repository) == WANTED
 
 
+@pytest.mark.parametrize("name", ["größe.yaml", 'a "b" c.yaml', "back\\slash.yaml"])
+def test_the_patch_names_files_as_git_does(repository, netcheck, name):
+    (repository / name).write_text(POLICY % ("d", "d", "d"))
+    git("apply", stdin=netcheck("lint", name, *DNS, "--diff").out.encode())
+    assert (repository / name).read_text() == FIXED % ("d", "d", "d")
+
+
 def test_other_outputs_of_diff_go_to_files_and_say_what_there_is(repository, netcheck):
     done = netcheck("lint", "deploy", *DNS, "--diff", "-o", "json=findings.json")
     assert done.out.startswith("diff --git a/deploy/a.yaml b/deploy/a.yaml\n")

@@ -255,7 +255,7 @@ def test_the_fix_of_nc115_is_safe_if_the_input_is_whole():
     assert finding.fixes == ()
 
 
-def test_services_that_translate_a_port_to_different_ones_leave_no_doubt_out():
+def test_a_port_that_services_translate_differently_is_left_to_the_author():
     other = SERVICE.replace("name: db", "name: also").replace("8080", "9090")
     (finding,) = Case(BEHIND + other).of("NC109")
     assert finding.fixes == ()
