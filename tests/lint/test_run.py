@@ -76,6 +76,17 @@ ABOUT_SERVICES = {
     *("NC126", "NC127", "NC128", "NC129"),
     *("NC203", "NC204", "NC205", "NC206", "NC207", "NC208", "NC209", "NC210", "NC211"),
 }
+EVERY_ROUTE = """---
+{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: a, namespace: elsewhere},
+  spec: {rules: [{host: a.example}]}}
+---
+{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: g, namespace: elsewhere},
+  spec: {gatewayClassName: a, listeners: [{name: web, port: 80, protocol: HTTP}]}}
+---
+{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: r, namespace: elsewhere},
+  spec: {parentRefs: [{name: g}], rules: [{backendRefs: [{name: a, port: 80}]}]}}
+"""
+ABOUT_ROUTES = {"NC119", *(f"NC30{number}" for number in range(1, 6)), *(f"NC40{number}" for number in range(1, 10))}
 SEEDS = range(60)
 
 
@@ -90,10 +101,12 @@ def codes(result):
 def test_every_rule_about_a_kind_that_was_read_is_checked_by_default():
     result = run()
     without_notes = [rule.code for rule in RULES if not rule.code.startswith("NC9")]
-    without_services = [code for code in without_notes if code not in ABOUT_SERVICES]
+    without_routes = [code for code in without_notes if code not in ABOUT_ROUTES]
+    without_services = [code for code in without_routes if code not in ABOUT_SERVICES]
     assert result.checked_rules == tuple(code for code in without_services if not code.startswith("NC6"))
     assert run(SHOP + ADMIN).checked_rules == tuple(without_services)
-    assert run(SHOP + ADMIN + EVERY_SERVICE).checked_rules == tuple(without_notes)
+    assert run(SHOP + ADMIN + EVERY_SERVICE).checked_rules == tuple(without_routes)
+    assert run(SHOP + ADMIN + EVERY_SERVICE + EVERY_ROUTE).checked_rules == tuple(without_notes)
     assert codes(result) == {"NC102", "NC120"}
 
 
