@@ -492,6 +492,17 @@ def test_a_proxy_is_blocked_iff_the_oracle_denies_each_of_its_pods_each_backend(
     assert min(seen[key] for key in ("", "warning", "error")) > 3
 
 
+@pytest.mark.parametrize(("namespace", "severity"), [("edge", []), ("other", ["error"])])
+def test_a_controller_that_the_user_names_is_judged_though_it_is_not_loaded(namespace, severity):
+    rules = "[{from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: edge}}, podSelector: {matchLabels: {app: a}}}]}]"
+    loaded = load_text(SERVICE + ingress(spec=WEB) + deny(rules=rules))
+    named = Controller(namespace=namespace, labels={"app": "a"})
+    result = lint(replace(loaded, cluster=replace(loaded.cluster, controllers=(named,))), LintSettings())
+    findings = [item for item in result.findings if item.rule == "NC119"]
+    assert [item.severity for item in findings] == severity
+    assert all(item.related and item.witness is None for item in findings)
+
+
 def test_where_the_controller_is_not_known_nobody_from_elsewhere_gets_in():
     shown = 0
     for seed in range(250):
