@@ -14,11 +14,13 @@ from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Reason
 from netcheck.model.names import SRV, Answer, AnswerKind
 from netcheck.model.objects import EndpointAddress, Pod, PodDNS, Service, ServicePort, ServiceType
+from netcheck.values.addresses import address_number
 
 NDOTS = 5
 """Of `ClusterFirst` (DNS-8)."""
 _DNS_SERVICES = (("kube-system", "kube-dns"), ("kube-system", "coredns"), ("openshift-dns", "dns-default"))
-_DASHED_IPV4 = re.compile(r"\d{1,3}(-\d{1,3}){3}")
+_ALWAYS_THERE = ("default", "kube-node-lease", "kube-public", "kube-system")
+"""Namespaces that every cluster has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,30 +33,29 @@ class _Resolver:
     """Whether the cluster's DNS answers; None: not known."""
     whole_name: bool = True
     """Whether the name is looked up as it was given, not completed by the search path."""
+    maybe_outside: bool = False
+    """Whether the name as it was given may be one of another zone."""
 
 
 def resolve(cluster: Cluster, pod: Pod | None, name: str) -> Answer:
     """Return what `name` resolves to for `pod`; without a pod the cluster's DNS is asked for the name as it is."""
-    resolver = _resolver_of(cluster, pod)
-    found: list[Reason] = []
-    tried = name.lower().rstrip(".")
-    for candidate in _candidates(name.lower(), resolver):
-        tried = candidate
-        whole = candidate == name.lower().rstrip(".")
-        answer = _lookup(cluster, replace(resolver, whole_name=whole), candidate, ())
+    plain = name.lower().rstrip(".")
+    resolver = replace(_resolver_of(cluster, pod), maybe_outside=_is_of_other_zones(cluster, plain))
+    tried, elsewhere = plain, None
+    for tried in _candidates(name.lower(), resolver):
+        answer = _lookup(cluster, replace(resolver, whole_name=tried == plain), tried, ())
         if answer is None:
             continue
-        if answer.kind is AnswerKind.UNKNOWN:
-            found += answer.reasons
-            continue
-        return _unless_unknown(answer, found)
-    return _unless_unknown(Answer(kind=AnswerKind.NXDOMAIN, name=tried), found)
+        if tried == plain or answer.kind is not AnswerKind.EXTERNAL or answer.aliases:
+            return answer
+        elsewhere = elsewhere or answer  # in a search domain of another zone: nothing hints that it is there
+    return elsewhere or Answer(kind=AnswerKind.NXDOMAIN, name=tried)
 
 
-def _unless_unknown(answer: Answer, found: list[Reason]) -> Answer:
-    if not found:
-        return answer
-    return Answer(kind=AnswerKind.UNKNOWN, name=answer.name, reasons=tuple(dict.fromkeys(found)))
+def _is_of_other_zones(cluster: Cluster, plain: str) -> bool:
+    """Return whether others than the cluster's DNS can know a name: one label nobody does, nor what ends in `svc`."""
+    zone = cluster.cluster_domain.lower().strip(".")
+    return "." in plain and not plain.endswith((".svc", f".{zone}")) and plain != zone
 
 
 # ---- the resolver of a pod -------------------------------------------------------------------------------------------
@@ -117,18 +118,10 @@ def _lookup(cluster: Cluster, resolver: _Resolver, name: str, aliases: tuple[str
 
 
 def _outside(cluster: Cluster, name: str, aliases: tuple[str, ...]) -> Answer | None:
-    """A name of another zone. One label is none, nor is `service.namespace[.svc]` of a namespace that is known."""
-    if _is_cut_short(cluster, name.split(".")):
+    """A name of another zone: the cluster's DNS asks others for what it has not."""
+    if not _is_of_other_zones(cluster, name):
         return None
     return Answer(kind=AnswerKind.EXTERNAL, name=name, aliases=aliases)
-
-
-def _is_cut_short(cluster: Cluster, labels: list[str]) -> bool:
-    """Return whether a name is one of the cluster's without its end, which only the search path can add."""
-    if len(labels) == 1 or (len(labels) == 2 and labels[1] == "svc"):
-        return True
-    head = labels[:-1] if labels[-1] == "svc" else labels
-    return len(head) == 2 and head[1] in cluster.namespaces
 
 
 def _in_services(
@@ -138,7 +131,7 @@ def _in_services(
         return None
     namespace, service_name = parts[-1], parts[-2]
     service = find_service(cluster, namespace, service_name)
-    if service is None and len(parts) > 2 and not resolver.whole_name:
+    if service is None and not resolver.whole_name and (len(parts) > 2 or _is_unlikely(cluster, resolver, namespace)):
         return None  # by the search path `api.example.com` is such a name too, and means one of another zone
     if service is None:
         return _absent(cluster, name, namespace, service_name)
@@ -157,6 +150,11 @@ def _in_services(
         aliases=aliases,
         addresses=tuple(sorted(service.cluster_ips)),
     )
+
+
+def _is_unlikely(cluster: Cluster, resolver: _Resolver, namespace: str) -> bool:
+    """Return whether nothing tells of a namespace, and the name makes sense without it."""
+    return resolver.maybe_outside and namespace not in cluster.namespaces and namespace not in _ALWAYS_THERE
 
 
 def _is_srv(parts: list[str]) -> bool:
@@ -271,21 +269,29 @@ def _endpoint(cluster: Cluster, name: str, service: Service, host: str, aliases:
     named = tuple(item for item in endpoints if host in item.hostnames(service))
     if named:
         return _of_endpoints(name, service, named, aliases)
-    if any(not item.hostnames(service) and _may_be_called(item, host) for item in endpoints):
+    # What is written by hand may have any host name, which slices tell and netcheck does not read.
+    if not service.selector or any(not item.hostnames(service) and _may_be_called(item, host) for item in endpoints):
         return _unknown(name, "DNS-3", "how an endpoint without a hostname is called is the implementation's choice")
     return None
 
 
 def _may_be_called(item: _Endpoint, host: str) -> bool:
-    if item.pod is None or item.pod.name == host:
-        return True  # a slice may give a hostname to an address that is no pod's
+    if item.pod is not None and (host.startswith(f"{item.pod.name}-") if item.pod.template else host == item.pod.name):
+        return True  # the pods of a template have names that begin with its own
     if not item.addresses:
         return _is_dashed(host)
     return any(re.sub(r"[.:]", "-", address) == host for address in item.addresses)
 
 
 def _is_dashed(text: str) -> bool:
-    return bool(_DASHED_IPV4.fullmatch(text)) or (text.count("-") >= 2 and set(text) <= set("0123456789abcdef-"))
+    """Return whether a label may be an address with dashes for its dots or colons."""
+    for mark in (".", ":"):
+        try:
+            address_number(text.replace("-", mark))
+        except ValueError:
+            continue
+        return True
+    return False
 
 
 def _srv(

@@ -43,8 +43,11 @@ class Answer:
 
     Through the search path, names that only an unlikely fact would make are passed over, as else every name outside
     would be unknown: an endpoint's own name (`www.example.com.svc...`, endpoint `www` of Service `example` in namespace
-    `com`) counts there only if its Service is loaded. `service.namespace` of a namespace that is not known is UNKNOWN;
-    of a loaded namespace that lacks the Service it is NXDOMAIN, with `.svc` or without.
+    `com`) counts there only if its Service is loaded, and `github.com.svc...` only if there is a namespace `com`, as far
+    as the input tells. So `service.namespace` of a namespace that is only mentioned is UNKNOWN. Where a namespace is
+    known to lack the Service, and where nothing tells of the namespace, the name itself is asked for at last: then it is
+    EXTERNAL, but one label, and what ends in `.svc`, are names nowhere outside: NXDOMAIN or, of a namespace that nothing
+    tells of, UNKNOWN.
 
     Attributes:
         name: the full name that was answered last, in lower case without the last dot: after the search path and after

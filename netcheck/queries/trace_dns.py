@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from netcheck.errors import WitnessMismatch
 from netcheck.logic.names import resolve
 from netcheck.logic.services import targets
 from netcheck.model.cluster import Cluster
@@ -15,6 +16,7 @@ from netcheck.model.profile import Switch
 from netcheck.queries.trace_flows import Judged
 from netcheck.queries.trace_scene import PodSenders, Scene, best, worst
 from netcheck.queries.trace_way import Way
+from netcheck.semantics import names as semantics
 from netcheck.values.ports import Protocol
 
 NODE_LOCAL = "169.254.20.10"
@@ -114,8 +116,15 @@ def _asks_servers_not_loaded(scene: Scene, pod: int, protocol: Protocol) -> Judg
 
 
 def look_up(scene: Scene, way: Way, pod: Pod | None, name: str) -> Answer:
-    """Add the hop in which a name is resolved, and return what it means."""
+    """Add the hop in which a name is resolved, and return what it means.
+
+    Raises:
+        WitnessMismatch: the oracle says otherwise.
+    """
     answer = resolve(scene.cluster, pod, name)
+    expected = semantics.resolve(scene.cluster, pod, name)
+    if _meaning(answer) != _meaning(expected):
+        raise WitnessMismatch(f"the resolver and the oracle disagree about `{name}`: {answer} and {expected}")
     what = f"DNS name {name}"
     match answer.kind:
         case AnswerKind.UNKNOWN:
@@ -126,7 +135,7 @@ def look_up(scene: Scene, way: Way, pod: Pod | None, name: str) -> Answer:
             way.add(
                 what,
                 Verdict.ALLOWED,
-                _said(answer, "a name outside the cluster"),
+                _said(answer, _outside(scene.cluster, name)),
                 rule="DNS-8",
                 translation=answer.name,
             )
@@ -136,6 +145,23 @@ def look_up(scene: Scene, way: Way, pod: Pod | None, name: str) -> Answer:
             text = _said(answer, f"{kind} {'/'.join(answer.service)}")
             way.add(what, Verdict.ALLOWED, text, rule="DNS-1", translation=_records(answer))
     return answer
+
+
+def _meaning(answer: Answer) -> tuple[object, ...]:
+    """Return what two resolvers must agree on: of what is not known, that it is not."""
+    if answer.kind is AnswerKind.UNKNOWN:
+        return (answer.kind,)
+    return (answer.kind, answer.name, answer.service, answer.aliases, answer.pods, answer.addresses, answer.ports)
+
+
+def _outside(cluster: Cluster, name: str) -> str:
+    """Return what a name outside is, and why one that looks like `service.namespace` is none."""
+    first, _, namespace = name.lower().partition(".")
+    if not namespace or "." in namespace:
+        return "a name outside the cluster"
+    if namespace in cluster.namespaces:
+        return f"a name outside the cluster: namespace `{namespace}` has no Service `{first}`"
+    return f"taken for a name outside the cluster: nothing in the input tells of a namespace `{namespace}`"
 
 
 def _said(answer: Answer, text: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from netcheck.model.cluster import Cluster
@@ -19,6 +20,8 @@ from netcheck.semantics.services import is_ready, pod_at, selected_pods, slices_
 __all__ = ["resolve"]
 
 PROTOCOLS = ("_tcp", "_udp", "_sctp")
+SERVERS = (("kube-system", "kube-dns"), ("kube-system", "coredns"), ("openshift-dns", "dns-default"))
+"""DNS-9: the Services of the cluster's DNS, by the names that installations give them."""
 
 
 def resolve(cluster: Cluster, pod: Pod | None, name: str) -> Answer:
@@ -29,34 +32,40 @@ def resolve(cluster: Cluster, pod: Pod | None, name: str) -> Answer:
     tried = names_tried(cluster, pod, wanted)
     found = [look_up(cluster, full, knows_zone=asks_the_cluster(cluster, pod)) for full in tried]
     for full, answer in zip(tried, found, strict=True):
-        if _settles(cluster, full, answer, is_written=full == wanted.removesuffix(".")):
+        if _settles(cluster, full, answer, wanted.removesuffix(".")):
             return answer
     elsewhere = [answer for answer in found if answer.kind is AnswerKind.EXTERNAL]
     return elsewhere[0] if elsewhere else _nothing(tried[-1])
 
 
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+def _is_address(*names: str) -> bool:
+    """Whether one of the names is an address."""
+    for name in names:
+        with suppress(ValueError):
+            return bool(ipaddress.ip_address(name))
+    return False
 
 
-def _settles(cluster: Cluster, full: str, answer: Answer, *, is_written: bool) -> bool:
+def _settles(cluster: Cluster, full: str, answer: Answer, written: str) -> bool:
     """DNS-8: what is not there leads to the next name; so does, on the way, what only a fact nobody hints at would make.
 
-    That is a name in a search domain outside the zone, and an endpoint's own name of a Service that is not loaded:
-    else every name outside would be unknown, as `a.example.com` might be endpoint `a` of a Service `example`.
+    That is a name in a search domain outside the zone, an endpoint's own name of a Service that is not loaded, and one
+    in a namespace that nothing tells of: else every name outside would be unknown, as `a.example.com` might be endpoint
+    `a` of a Service `example`, and `github.com` a Service in a namespace `com`.
     """
-    if is_written or answer.kind not in (AnswerKind.EXTERNAL, AnswerKind.UNKNOWN):
+    if written == full or answer.kind not in (AnswerKind.EXTERNAL, AnswerKind.UNKNOWN):
         return answer.kind is not AnswerKind.NXDOMAIN
     labels = _labels_in_zone(cluster, full)
-    return labels is not None and (len(labels) <= 3 or answer.service is not None or not _is_about_endpoints(answer))
+    if labels is None:
+        return False
+    if not any(reason.rule == "DNS-1" for reason in answer.reasons) or answer.service is not None:
+        return True
+    return len(labels) == 3 and (_is_told_of(cluster, labels[1]) or outside(cluster, written) == _nothing(written))
 
 
-def _is_about_endpoints(answer: Answer) -> bool:
-    return any(reason.rule == "DNS-1" for reason in answer.reasons)
+def _is_told_of(cluster: Cluster, namespace: str) -> bool:
+    """Whether the input has or mentions the namespace, or every cluster has it."""
+    return namespace in (*cluster.namespaces, "default", "kube-system", "kube-public", "kube-node-lease")
 
 
 # ---- which names are tried ------------------------------------------------------------------------------------------
@@ -73,12 +82,13 @@ def policy_of(pod: Pod | None) -> str:
 
 
 def asks_the_cluster(cluster: Cluster, pod: Pod | None) -> bool:
-    """DNS-7: whether the cluster's DNS is asked: by policy, or because `dnsConfig` names its Service's address."""
+    """DNS-7, DNS-9: whether the cluster's DNS is asked: by policy, or as `dnsConfig` first names its Service's address."""
     if policy_of(pod) in ("ClusterFirst", "ClusterFirstWithHostNet"):
         return True
     servers = pod.dns.nameservers if pod is not None and pod.dns is not None else ()
-    service = find_service(cluster, "kube-system", "kube-dns")
-    return policy_of(pod) == "None" and service is not None and any(item in service.cluster_ips for item in servers)
+    known = [find_service(cluster, namespace, name) for namespace, name in SERVERS]
+    addresses = [address for service in known if service is not None for address in service.cluster_ips]
+    return policy_of(pod) == "None" and bool(servers) and servers[0] in addresses
 
 
 def names_tried(cluster: Cluster, pod: Pod | None, name: str) -> list[str]:
@@ -138,13 +148,15 @@ def look_up(cluster: Cluster, full: str, *, knows_zone: bool) -> Answer:
 
 def _pod_record(full: str, dashed: str) -> Answer:
     """DNS-4: it depends on a mode of the DNS server; what is no address is nobody."""
-    if not _is_address(dashed.replace("-", ".")) and not _is_address(dashed.replace("-", ":")):
+    if not _is_address(_undashed(dashed, "."), _undashed(dashed, ":")):
         return _nothing(full)
     return _unknown(full, "DNS-4", f"whether the DNS server answers for pods (`pods` mode): it decides about `{full}`")
 
 
 def _missing(cluster: Cluster, full: str, namespace: str, service: str) -> Answer:
-    """DNS-1: no such Service, where the input tells what the namespace holds."""
+    """DNS-1: no such Service, where the input tells what the namespace holds; SVC-31: one is in every cluster."""
+    if (namespace, service) == ("default", "kubernetes"):
+        return _unknown(full, "SVC-31", "the addresses of the API server, which every cluster has")
     if cluster.knows_namespace(namespace):
         return _nothing(full)
     what = f"whether namespace `{namespace}`, of which the input does not tell what it holds, has a Service `{service}`"
@@ -241,7 +253,7 @@ def _endpoint(cluster: Cluster, full: str, namespace: str, name: str, host: str)
     named = [pod for pod in pods if host in hostnames_of(service, pod)]
     if named:
         return _of_pods(cluster, full, service, named, [address for pod in named for address in pod.addresses])
-    if any(host in _other_ids(pod) for pod in pods) or host in map(_dashed, ready_addresses(cluster, service)):
+    if any(_may_be_called(pod, host) for pod in pods if not hostnames_of(service, pod)):
         what = f"by which id the DNS server names endpoints without a host name: it decides about `{full}`"
         return replace(_unknown(full, "DNS-3", what), service=(namespace, name))
     if not service.selector and ready_addresses(cluster, service):
@@ -253,15 +265,26 @@ def _endpoint(cluster: Cluster, full: str, namespace: str, name: str, host: str)
 def hostnames_of(service: Service, pod: Pod) -> tuple[str, ...]:
     """SVC-36: where `subdomain` is the Service: the pod's, or those of the pods that a StatefulSet makes."""
     dns = pod.dns or PodDNS()
-    if dns.hostname:
-        return (dns.hostname,) if dns.subdomain == service.name else ()
-    if pod.template and pod.workload.kind == "StatefulSet" and dns.subdomain in ("", service.name):
-        return tuple(f"{pod.name}-{number}" for number in range(pod.replicas))
-    return ()
+    if dns.subdomain != service.name:
+        return ()
+    if pod.template and pod.workload.kind == "StatefulSet":
+        return tuple(f"{pod.workload.name}-{number}" for number in range(pod.replicas))
+    return (dns.hostname,) if dns.hostname else ()
 
 
-def _other_ids(pod: Pod) -> list[str]:
-    return [pod.name, *map(_dashed, pod.addresses)] if not pod.template else [_dashed(item) for item in pod.addresses]
+def _may_be_called(pod: Pod, host: str) -> bool:
+    """DNS-3: by its dashed address, which may not be known, or its name, of which a template is the beginning."""
+    if host.startswith(f"{pod.name}-") if pod.template else host == pod.name:
+        return True
+    return (
+        host in map(_dashed, pod.addresses)
+        if pod.addresses
+        else _is_address(_undashed(host, "."), _undashed(host, ":"))
+    )
+
+
+def _undashed(host: str, mark: str) -> str:
+    return host.replace("-", mark)
 
 
 def _dashed(address: str) -> str:
@@ -302,12 +325,9 @@ def _srv_answers(cluster: Cluster, service: Service, port: ServicePort, host: st
 
 
 def outside(cluster: Cluster, name: str) -> Answer:
-    """A name of other zones; a single label, or one that ends in a loaded namespace like a Service's, is nobody there."""
-    match name.removesuffix(".svc").split("."):
-        case [_]:
-            return _nothing(name)
-        case [_, namespace] if namespace in cluster.namespaces:
-            return _nothing(name)
+    """A name that others answer for; a single label is nobody there, and `svc` no zone; nor is the cluster's zone."""
+    if "." not in name or name.endswith(".svc") or _labels_in_zone(cluster, name) is not None:
+        return _nothing(name)
     return Answer(kind=AnswerKind.EXTERNAL, name=name)
 
 

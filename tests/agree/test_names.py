@@ -30,7 +30,27 @@ from netcheck.model.objects import (
 )
 from netcheck.semantics.names import resolve as oracle
 
-LABELS = ("a", "b", "x", "web-0", "svc", "pod", "10-0-0-1", "_sql", "_tcp", "cluster", "local", "com")
+LABELS = (
+    "a",
+    "b",
+    "x",
+    "web-0",
+    "p0",
+    "p0-1",
+    "svc",
+    "pod",
+    "10-0-0-1",
+    "0-1-a",
+    "fd00--1",
+    "_sql",
+    "_tcp",
+    "cluster",
+    "local",
+    "com",
+    "z",
+    "y",
+)
+WELL_KNOWN = ("kubernetes.default", "gone.kube-system", "github.com", "www.example.com", "kubernetes.default.svc")
 SUFFIXES = (
     "",
     ".svc",
@@ -59,7 +79,7 @@ PORTS = (
 def meaning(answer: Answer):
     if answer.kind is AnswerKind.UNKNOWN:
         assert answer.reasons
-        return (AnswerKind.UNKNOWN,)
+        return (AnswerKind.UNKNOWN, {reason.rule for reason in answer.reasons})
     assert not answer.reasons
     return (answer.kind, answer.name, answer.service, answer.aliases, answer.pods, answer.addresses, answer.ports)
 
@@ -79,6 +99,8 @@ def a_pod(chance, name):
             PodDNS(hostname="web-0", subdomain="b"),
             PodDNS(policy="Default"),
             PodDNS(policy="None", nameservers=("10.96.0.10",), searches=("x.svc.cluster.local",)),
+            PodDNS(policy="None", nameservers=("192.0.2.53", "10.96.0.10"), ndots=2),
+            PodDNS(policy="ClusterFirstWithHostNet", searches=("Example.com.", "z.svc.cluster.local")),
             PodDNS(ndots=chance.choice((0, 1, 2)), searches=chance.choice(((), ("y.svc.cluster.local",)))),
         )
     )
@@ -88,6 +110,7 @@ def a_pod(chance, name):
         dns=dns,
         addresses=chance.choice(((), ("10.0.0.1",), ("10.0.0.1", "fd00::1"))),
         host_network=chance.random() < 0.1,
+        **chance.choice(({}, {}, {"template": True, "replicas": 2, "workload": WorkloadId("x", "StatefulSet", "web")})),
         ready=chance.random() < 0.8,
         ports=chance.choice(((), (ContainerPort(number=5000, name="sql"),))),
     )
@@ -118,6 +141,9 @@ def a_cluster(chance):
         for name in ("x", "y")
     }
     services = [a_service(chance, namespace, name) for namespace in "xy" for name in "ab" if chance.random() < 0.7]
+    if chance.random() < 0.5:
+        place_of_dns = chance.choice((("kube-system", "kube-dns"), ("openshift-dns", "dns-default"), ("x", "kube-dns")))
+        services.append(Service(namespace=place_of_dns[0], name=place_of_dns[1], cluster_ips=("10.96.0.10",)))
     slices = [
         EndpointSlice(
             namespace=item.namespace,
@@ -125,7 +151,7 @@ def a_cluster(chance):
             service=item.name,
             endpoints=(
                 EndpointAddress(address="10.0.0.1", ready=chance.random() < 0.8),
-                EndpointAddress(address="192.0.2.1"),
+                *((EndpointAddress(address="192.0.2.1"),) if chance.random() < 0.5 else ()),
             ),
             ports=(EndpointPort(number=5000, name="sql"),),
         )
@@ -138,10 +164,13 @@ def a_cluster(chance):
         services=tuple(services),
         endpoint_slices=tuple(slices),
         whole=chance.random() < 0.3,
+        cluster_domain=chance.choice(("cluster.local",) * 5 + ("local", "corp.example")),
     )
 
 
 def a_name(chance):
+    if chance.random() < 0.1:
+        return chance.choice(WELL_KNOWN) + chance.choice(SUFFIXES)
     head = ".".join(
         chance.choice(LABELS[:8] if chance.random() < 0.8 else LABELS) for _ in range(chance.randrange(1, 5))
     )

@@ -20,7 +20,7 @@ from netcheck.model.objects import (
     WorkloadId,
 )
 from netcheck.semantics.names import names_tried, resolve
-from tests.spec.builders import cluster, pod, port
+from tests.spec.builders import cluster, namespace, pod, port
 from tests.spec.way_builders import service
 
 ZONE = "svc.cluster.local"
@@ -134,12 +134,17 @@ class TestDNS3:
         assert kind(f"db-0.db.shop.{ZONE}", at=where(DB, pods=(CLIENT, replace(stranger, name="x")))) == "nxdomain"
 
     def test_pods_of_a_stateful_set(self) -> None:
-        made = replace(
+        plain = replace(
             pod("db", addresses=()), template=True, workload=WorkloadId("shop", "StatefulSet", "db"), replicas=2
         )
-        at = where(DB, pods=(CLIENT, made))
+        made = replace(plain, dns=PodDNS(subdomain="db"))  # the loader knows `serviceName`
         full = [f"db-{number}.db.shop.{ZONE}" for number in range(3)]
-        assert [kind(name, at=at) for name in full] == ["pods", "pods", "nxdomain"]
+        assert [kind(name, at=where(DB, pods=(CLIENT, made))) for name in full] == ["pods", "pods", "nxdomain"]
+        assert {kind(name, at=where(DB, pods=(CLIENT, plain))) for name in full} == {"unknown"}
+
+    def test_pods_with_a_host_name_have_no_other_id(self) -> None:
+        at = where(DB, pods=(CLIENT, DB0))
+        assert [kind(f"{name}.db.shop.{ZONE}", at=at) for name in ("db-0", "10-1-0-5")] == ["pods", "nxdomain"]
 
     def test_services_with_an_address_have_no_names_for_endpoints(self) -> None:
         assert kind(f"db-0.web.shop.{ZONE}") == "nxdomain"
@@ -217,7 +222,14 @@ class TestDNS7:
         server = service("kube-dns", 53, ns="kube-system", cluster_ips=("10.96.0.10",))
         dns = PodDNS(policy="None", nameservers=("10.96.0.10",), searches=(f"shop.{ZONE}",), ndots=2)
         assert kind("web", replace(CLIENT, dns=dns), where(WEB, server)) == "service"
-        assert kind("web.shop", replace(CLIENT, dns=dns), where(WEB, server)) == "nxdomain"
+        assert kind("web.shop", replace(CLIENT, dns=dns), where(WEB, server)) == "external"
+        assert kind("web.shop.svc", replace(CLIENT, dns=dns), where(WEB, server)) == "nxdomain"
+
+    def test_only_the_first_server_is_asked_unless_it_is_silent(self) -> None:
+        server = service("dns-default", 53, ns="openshift-dns", cluster_ips=("10.96.0.10",))
+        for servers, expected in ((("10.96.0.10", "192.0.2.9"), "service"), (("192.0.2.9", "10.96.0.10"), "unknown")):
+            dns = PodDNS(policy="None", nameservers=servers)
+            assert kind(f"web.shop.{ZONE}", replace(CLIENT, dns=dns), where(WEB, server)) == expected
 
     def test_who_is_no_pod_asks_for_full_names(self) -> None:
         assert kind(f"web.shop.{ZONE}", None) == "service"
@@ -261,6 +273,27 @@ class TestDNS8:
     def test_names_outside(self) -> None:
         assert [kind(name) for name in ("www.example.com", "example.com.", "192.0.2.1")] == ["external"] * 3
 
-    def test_a_short_name_that_may_be_a_service_of_a_namespace_nobody_loaded(self) -> None:
-        assert asked("web.far").reasons[0].rule == "DNS-1"
-        assert kind("absent.shop") == "nxdomain"
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("github.com", "external"),
+            ("web.far", "external"),
+            ("web.far.svc", "unknown"),
+            ("web.mentioned", "unknown"),
+            ("web.kube-system", "unknown"),
+            ("kubernetes.default", "unknown"),
+            ("absent.shop", "external"),
+            ("absent", "nxdomain"),
+            ("absent.shop.svc", "nxdomain"),
+            (f"absent.shop.{ZONE}", "nxdomain"),
+        ],
+    )
+    def test_a_service_that_is_not_loaded_counts_only_where_the_input_tells_of_its_namespace(
+        self, name: str, expected: str
+    ) -> None:
+        at = where(WEB, namespaces={**where().namespaces, "mentioned": namespace("mentioned", known=False)})
+        assert kind(name, at=at) == expected
+
+    def test_a_search_domain_of_another_zone_hides_no_name_of_the_cluster(self) -> None:
+        client = replace(CLIENT, dns=PodDNS(searches=("corp.example",)))
+        assert [kind(name, client) for name in (f"web.shop.{ZONE}", "other")] == ["service", "external"]
