@@ -215,12 +215,16 @@ def _contenders(form: CompiledFrontend, number: int, seen: Seen) -> dict[str, En
 
     Of those whose age counts and is known only the oldest can win.
     """
-    frontend, rank = form.frontend, form.frontend.entries[number].rank
-    met = [other for other in form.candidates(seen) if frontend.entries[other].rank <= rank]
+    frontend, mine = form.frontend, form.frontend.entries[number]
+    rank = mine.rank
     found: dict[str, Entry] = {}
     oldest: int | None = None
-    for other in met:
+    for other in form.candidates(seen):
         entry = frontend.entries[other]
+        if entry.rank > rank:
+            break
+        if entry.rank == rank and not _same_fields(entry.predicate, mine.predicate):
+            continue  # of one rank they are as many, and the request has those of the first only
         facts = entry.predicate.facts_for(seen)
         if facts is None:
             continue
@@ -235,6 +239,16 @@ def _contenders(form: CompiledFrontend, number: int, seen: Seen) -> dict[str, En
     if oldest is not None:
         found[frontend.entries[oldest].owner] = frontend.entries[oldest]
     return found
+
+
+def _same_fields(one: RequestPredicate, other: RequestPredicate) -> bool:
+    """Return whether two predicates ask for the same headers and query parameters, in any order."""
+    if (one.headers, one.query) == (other.headers, other.query):
+        return True
+    return len(one.headers) + len(one.query) > 1 and (set(one.headers), set(one.query)) == (
+        set(other.headers),
+        set(other.query),
+    )
 
 
 # ---- requests ----------------------------------------------------------------------------------------------------------
