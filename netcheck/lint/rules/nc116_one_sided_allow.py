@@ -26,7 +26,8 @@ from netcheck.model.flow import Flow, PodEnd, Verdict
 from netcheck.model.objects import ContainerPort
 from netcheck.model.policy import Direction, NetworkPolicy, PodPeer, PolicyPort, PolicyRule
 from netcheck.queries.results import FlowText
-from netcheck.values.ports import Protocol
+from netcheck.values.connections import ConnectionSet
+from netcheck.values.ports import PortSet, Protocol
 
 BAD = """
 apiVersion: networking.k8s.io/v1
@@ -189,7 +190,7 @@ def _dead(snapshot: Snapshot, direction: Direction, rule: PolicyRule, pairs: Seq
         spoken = [
             (pair, found) for pair in pairs for found in _server(snapshot, direction, pair) if _is_meant(item, found)
         ]
-        if spoken and not names_dns(item) and not any(_passes(snapshot, pair, found) for pair, found in spoken):
+        if spoken and not names_dns(item) and not any(_passes(snapshot, pair, found, item) for pair, found in spoken):
             yield _Dead(item, *spoken[0])
 
 
@@ -209,10 +210,14 @@ def _passes_at_all(snapshot: Snapshot, pair: _Pair) -> bool:
     return any(part.may & bit for table in pair.other.tables.values() for part in table.parts)
 
 
-def _passes(snapshot: Snapshot, pair: _Pair, found: ContainerPort) -> bool:
-    """Return whether the other end may let the pair's connection through; a flow within a group of alike pods is one too."""
-    element = 1 << snapshot.element(pair.subject)
-    return snapshot.may_pass(pair.other, element, Protocol(found.protocol), found.number)
+def _passes(snapshot: Snapshot, pair: _Pair, found: ContainerPort, item: PolicyPort) -> bool:
+    """Return whether the other end may let the pair's connection through, on the port that is found or another of the item."""
+    element, ports = 1 << snapshot.element(pair.subject), snapshot.engine.universe.ports
+    mask = ports.single(Protocol(found.protocol), found.number)
+    if not isinstance(item.port, str):
+        numbers = PortSet.all() if item.port is None else PortSet.of((item.port, item.end_port or item.port))
+        mask |= ports.mask(ConnectionSet.of({Protocol(item.protocol): numbers}))
+    return any(part.mask & mask and part.may & element for table in pair.other.tables.values() for part in table.parts)
 
 
 def _finding(snapshot: Snapshot, read: Read, peer: PodPeer, pairs: Sequence[_Pair], dead: Sequence[_Dead]) -> Finding:

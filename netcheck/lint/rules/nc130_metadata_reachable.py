@@ -95,9 +95,7 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
 def _is_open(snapshot: Snapshot, subjects: Subjects, address: str) -> bool:
     """Return whether the pods certainly reach an address over HTTP."""
     bit = snapshot.engine.universe.ports.single(Protocol.TCP, _HTTP)
-    wanted = 1 << snapshot.address_element(address)
-    table = subjects.tables[6 if ":" in address else 4]
-    return any(part.mask & bit and part.must & wanted for part in table.parts)
+    return bool(snapshot.engine.pair(subjects.element, snapshot.address_element(address)).allowed & bit)
 
 
 def _way(subjects: Subjects) -> _Way | None:
