@@ -155,8 +155,9 @@ def _check_fixing(run: _Run, *, both: bool) -> None:
         raise UsageError(
             f"--{run.fixing} edits files as they are: rendered ones have none\n  hint: run it without rendering"
         )
-    if "-" in run.inputs.sources:
-        raise UsageError(f"--{run.fixing} edits files, and `-` is none")
+    for source in run.inputs.sources:
+        if source == "-" or source.startswith("cluster:"):  # neither is read twice alike
+            raise UsageError(f"--{run.fixing} edits files, and `{source}` is none")
     if run.fixing == "diff" and any("=" not in text for text in run.inputs.output):
         raise UsageError("--diff prints to stdout: give other outputs a file, -o FORMAT=FILE")
 

@@ -181,6 +181,7 @@ def test_what_a_revision_holds_is_never_edited(repository, netcheck):
         (["--fix", "--kustomize"], "rendered"),
         (["--diff", "-o", "json"], "-o FORMAT=FILE"),
         (["--fix", "-"], "`-` is none"),
+        (["--diff", "cluster:prod"], "`cluster:prod` is none"),
     ],
 )
 def test_what_does_not_go_together_is_a_usage_error(repository, netcheck, arguments, says):
