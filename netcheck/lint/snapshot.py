@@ -265,6 +265,13 @@ class Snapshot:
             found = self._by_pod[direction] = {pod: subjects for subjects in groups for pod in subjects.pods}
         return found.get(position)
 
+    def unlike(self, subjects: Subjects) -> tuple[int, ...]:
+        """Return one loaded pod for each element of the universe that the group holds."""
+        found: dict[int, int] = {}
+        for position in filter(self.is_real, subjects.pods):
+            found.setdefault(self.element(position), position)
+        return tuple(found.values())
+
     @cached_property
     def anyone(self) -> int:
         """Every element but the own node, which policies exempt, as bits."""

@@ -14,6 +14,7 @@ Source: SEMANTICS NP-20, NP-21, NET-20, SEMANTICS 14.1.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import NamedTuple
 
 from netcheck.lint.finding import Finding, Related
@@ -82,6 +83,7 @@ spec: {containers: [{name: a, image: a, ports: [{containerPort: 8443}]}]}
 
 _INSIDE = {4: IPSet.of_cidrs(*PRIVATE_V4), 6: IPSet.of_cidrs(*PRIVATE_V6)}
 _ALL = {"0.0.0.0/0": 4, "::/0": 6}
+_MOST_SOURCES = 3
 _ENOUGH = 4
 """So many opened pods are looked for; more are not counted."""
 
@@ -132,12 +134,10 @@ def _opened(
     """Yield pods that the policy's pods certainly reach, and that only blocks of all addresses open."""
     count = 0
     for subjects in snapshot.subjects_of(policy, Direction.EGRESS):
-        source = next(filter(snapshot.is_real, subjects.pods), None)
-        if source is None or not subjects.certain:
-            continue
+        sources = snapshot.unlike(subjects)[:_MOST_SOURCES] if subjects.certain else ()
         for destination, ports in targets:
-            for port in ports:
-                if destination != source and _opens(snapshot, subjects, (rule, peer), destination, port):
+            for source, port in product(sources, ports):
+                if destination != source and _opens(snapshot, subjects, (rule, peer), (source, destination), port):
                     yield _Opened(source, destination, port, subjects)
                     count += 1
                     break
@@ -146,9 +146,13 @@ def _opened(
 
 
 def _opens(
-    snapshot: Snapshot, subjects: Subjects, read: tuple[PolicyRule, IPBlockPeer], destination: int, port: ContainerPort
+    snapshot: Snapshot,
+    subjects: Subjects,
+    read: tuple[PolicyRule, IPBlockPeer],
+    ends: tuple[int, int],
+    port: ContainerPort,
 ) -> bool:
-    rule, peer = read
+    (rule, peer), (source, destination) = read, ends
     if rule.ports and not any(holds(item, port.protocol, port.number) for item in rule.ports):
         return False
     engine = snapshot.engine
@@ -157,7 +161,7 @@ def _opens(
     table = subjects.tables[_ALL[peer.cidr]]
     if not any(part.mask & bit and part.must & target for part in table.parts):
         return False
-    if not engine.pair(subjects.element, snapshot.element(destination)).allowed & bit:
+    if not engine.pair(snapshot.element(source), snapshot.element(destination)).allowed & bit:
         return False
     return not any(_is_meant(snapshot, other, destination, port) for other in _rules(subjects))
 

@@ -162,8 +162,7 @@ def _pairs(snapshot: Snapshot, policy: NetworkPolicy, direction: Direction, peer
     """Return the pairs that the peer speaks of; none unless the other end of each is certainly isolated by policies."""
     opposite = Direction.INGRESS if direction is Direction.EGRESS else Direction.EGRESS
     groups = snapshot.subjects_of(policy, direction)
-    subjects = [next(filter(snapshot.is_real, group.pods), None) for group in groups]
-    real = [position for position in subjects if position is not None]
+    real = [position for group in groups for position in snapshot.unlike(group)]
     peers = [i for i in snapshot.peers(policy.namespace, peer) if not snapshot.cluster.pods[i].host_network]
     if not real or not peers or len(real) * len(peers) > _MOST_PAIRS:
         return []

@@ -81,21 +81,21 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield one finding for each rule that opens the way."""
     if snapshot.cluster.profile.enforced is Switch.NO:
         return
-    ways: dict[int, tuple[_Way, list[Subjects]]] = {}
+    ways: dict[int, tuple[_Way, list[int]]] = {}
     for subjects in snapshot.subjects(Direction.EGRESS):
-        if not subjects.certain or not subjects.policies or not any(map(snapshot.is_real, subjects.pods)):
-            continue
-        way = _way(subjects)
-        if way is not None and _is_open(snapshot, subjects, _ADDRESS):
-            ways.setdefault(id(way.rule), (way, []))[1].append(subjects)
-    for way, groups in ways.values():
-        yield _finding(snapshot, way, groups)
+        way = _way(subjects) if subjects.certain and subjects.policies else None
+        if way is not None:
+            pods = [position for position in subjects.pods if snapshot.is_real(position)]
+            ways.setdefault(id(way.rule), (way, []))[1].extend(i for i in pods if _is_open(snapshot, i, _ADDRESS))
+    for way, pods in ways.values():
+        if pods:
+            yield _finding(snapshot, way, pods)
 
 
-def _is_open(snapshot: Snapshot, subjects: Subjects, address: str) -> bool:
-    """Return whether the pods certainly reach an address over HTTP."""
+def _is_open(snapshot: Snapshot, position: int, address: str) -> bool:
+    """Return whether a pod certainly reaches an address over HTTP, in a family that both have."""
     bit = snapshot.engine.universe.ports.single(Protocol.TCP, _HTTP)
-    return bool(snapshot.engine.pair(subjects.element, snapshot.address_element(address)).allowed & bit)
+    return bool(snapshot.engine.pair(snapshot.element(position), snapshot.address_element(address)).allowed & bit)
 
 
 def _way(subjects: Subjects) -> _Way | None:
@@ -117,24 +117,23 @@ def _excepts_the_inside(rule: PolicyRule) -> bool:
     return any(isinstance(peer, IPBlockPeer) and IPSet.of_cidrs(*peer.excepts) & _INSIDE for peer in rule.peers)
 
 
-def _finding(snapshot: Snapshot, way: _Way, groups: list[Subjects]) -> Finding:
-    pods = [snapshot.pods[i] for subjects in groups for i in subjects.pods if snapshot.is_real(i)]
-    also = [address for address in _OTHERS if all(_is_open(snapshot, subjects, address) for subjects in groups)]
+def _finding(snapshot: Snapshot, way: _Way, pods: list[int]) -> Finding:
+    also = [address for address in _OTHERS if all(_is_open(snapshot, position, address) for position in pods)]
     return RULE.finding(
-        f"{way.path} lets {owners(pods)} reach the cloud's metadata service at `{_ADDRESS}`"
+        f"{way.path} lets {owners(snapshot.pods[i] for i in pods)} reach the cloud's metadata service at `{_ADDRESS}`"
         + (f" (also {listed(also)})" if also else ""),
         about=way.policy.label,
         place=way.rule.place or way.policy.place,
         severity="warning" if _excepts_the_inside(way.rule) else "info",
-        witness=_witness(snapshot, groups[0]),
+        witness=_witness(snapshot, pods[0]),
         hint="allow `0.0.0.0/0` with `except: [169.254.0.0/16]` instead, or name the pods that are meant"
         if not any(isinstance(peer, IPBlockPeer) for peer in way.rule.peers)
         else "add 169.254.169.254/32 to `except`",
     )
 
 
-def _witness(snapshot: Snapshot, subjects: Subjects) -> FlowText | None:
-    pod = next(snapshot.pods[i] for i in subjects.pods if snapshot.is_real(i))
+def _witness(snapshot: Snapshot, position: int) -> FlowText | None:
+    pod = snapshot.pods[position]
     flow = Flow(source=PodEnd(pod), destination=AddressEnd(_ADDRESS), protocol=Protocol.TCP, port=_HTTP)
     return snapshot.witness(flow, Verdict.ALLOWED)
 
