@@ -251,6 +251,9 @@ class _Tracer:
         name = f"Service {service.namespace}/{service.name}"
         if service.type is ServiceType.EXTERNAL_NAME:
             target = service.external_name
+            if any(hop.what == name and hop.rule == "SVC-12" for hop in way.hops):
+                way.add(name, Verdict.DENIED, "the alias comes back to itself", rule="DNS-5", place=service.place)
+                return way.end(asked.request)
             way.add(name, Verdict.ALLOWED, "a DNS alias", rule="SVC-12", translation=target, place=service.place)
             return self._to_name(replace(asked, meant=Meant(kind="name", text=target, port=asked.meant.port)))
         request = request_to(asked.request, asked.meant)
