@@ -363,7 +363,7 @@ def _is_more_specific(one: BoundListener, other: BoundListener) -> bool:
 def _custom(listeners: Sequence[BoundListener]) -> Iterator[Line]:
     """Yield that it is not known what a protocol of an implementation does with what nobody else takes (GW-3)."""
     for bound in listeners:
-        if "/" in bound.listener.protocol:
+        if bound.listener.has_own_protocol:
             message = f"what protocol `{bound.listener.protocol}` means is up to the implementation"
             reason = Reason(rule="GW-3", message=message, place=bound.listener.place)
             yield Line(key=(10,), predicate=RequestPredicate(), outcome=Outcome(reasons=(reason,)))

@@ -227,7 +227,7 @@ def _listener(
 
 
 def _accepted(listener: Listener, clash: _Clash | None, frontend: Reference) -> Condition:
-    if "/" in listener.protocol:
+    if listener.has_own_protocol:
         return pending("Accepted", f"whether the implementation has the protocol `{listener.protocol}` is not known")
     if listener.protocol not in (*BY_NAME, *_BY_PORT):
         return condition("Accepted", FALSE, "UnsupportedProtocol", f"`{listener.protocol}` is no protocol of the API")
@@ -332,7 +332,7 @@ def _protocol_kinds(cluster: Cluster, listener: Listener) -> tuple[tuple[RouteKi
         "UDP": ("UDPRoute",),
     }
     found = tuple(RouteKind(GATEWAY_GROUP, name) for name in names.get(listener.protocol, ()))
-    if "/" in listener.protocol:
+    if listener.has_own_protocol:
         return (), listener.kinds or tuple(RouteKind(GATEWAY_GROUP, name) for name in _KINDS)
     if listener.protocol == "TLS" and listener.tls_mode != "Passthrough":
         tcp = (RouteKind(GATEWAY_GROUP, "TCPRoute"),)

@@ -85,6 +85,11 @@ class Listener:
     kinds: tuple[RouteKind, ...] = ()
     place: Place | None = field(default=None, compare=False)
 
+    @property
+    def has_own_protocol(self) -> bool:
+        """Whether an implementation defines the protocol: a prefixed one, or the `HBONE` of Istio's waypoints."""
+        return "/" in self.protocol or self.protocol == "HBONE"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontendTLS:

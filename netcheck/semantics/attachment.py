@@ -137,7 +137,7 @@ def listener_set_is_allowed(setting: Setting, gateway: Gateway, listener_set: Li
 
 def protocol_is_supported(listener: Listener) -> bool:
     """GW-3: the protocols of the API, and prefixed ones, which some implementation defines."""
-    return listener.protocol in PROTOCOLS or "/" in listener.protocol
+    return listener.protocol in PROTOCOLS or listener.has_own_protocol
 
 
 def indistinct(one: Listener, other: Listener) -> bool:
@@ -145,7 +145,7 @@ def indistinct(one: Listener, other: Listener) -> bool:
 
     What makes listeners of a protocol that an implementation defines distinct is not said: they are.
     """
-    if "/" in one.protocol:
+    if one.has_own_protocol:
         return False
     if one.port != other.port or one.port == 0:
         return False

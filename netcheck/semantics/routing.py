@@ -87,7 +87,7 @@ def understood(request: Request, here: Sequence[Spot]) -> tuple[str, ...]:
 
 def _nobody_understands(here: Sequence[Spot], request: Request) -> Routed:
     """GW-3: a listener of a protocol that an implementation defines may do anything; others close the connection."""
-    custom = [spot for spot in here if "/" in spot.listener.protocol]
+    custom = [spot for spot in here if spot.listener.has_own_protocol]
     if custom:
         protocol = custom[0].listener.protocol
         return unknown("GW-3", f"what protocol `{protocol}` of {custom[0].label} means is up to the implementation")

@@ -73,8 +73,9 @@ class TestGW3:
     def test_a_protocol_that_the_api_does_not_know_is_not_served(self) -> None:
         assert end(sent(world(gateway(listener(protocol="INVALID")), route()))) == "refused"
 
-    def test_a_protocol_that_an_implementation_defines_may_do_anything(self) -> None:
-        assert why(sent(world(gateway(listener(protocol="example.com/x")), route()))) == {"GW-3"}
+    @pytest.mark.parametrize("protocol", ["example.com/x", "HBONE"])
+    def test_a_protocol_that_an_implementation_defines_may_do_anything(self, protocol: str) -> None:
+        assert why(sent(world(gateway(listener(protocol=protocol)), route()))) == {"GW-3"}
 
     def test_every_scheme_ends_at_a_tcp_listener(self) -> None:
         where = world(gateway(listener(protocol="TCP")), plain("t", "TCPRoute"))
