@@ -21,6 +21,8 @@ from netcheck.model.foreign import (
     CiliumBlock,
     CiliumPeer,
     CiliumPolicy,
+    LinkerdServer,
+    LinkerdTarget,
     MeshRule,
     MeshSource,
     PeerAuthentication,
@@ -40,6 +42,8 @@ class Foreign:
 
     authorization: list[AuthorizationPolicy] = field(default_factory=list)
     peer_authentication: list[PeerAuthentication] = field(default_factory=list)
+    linkerd_servers: list[LinkerdServer] = field(default_factory=list)
+    linkerd_targets: list[LinkerdTarget] = field(default_factory=list)
     calico: list[CalicoPolicy] = field(default_factory=list)
     cilium: list[CiliumPolicy] = field(default_factory=list)
     plugins: list[Plugin] = field(default_factory=list)
@@ -50,10 +54,18 @@ class Foreign:
             self.authorization.append(_authorization(item))
         elif item.group == "security.istio.io" and item.kind == "PeerAuthentication":
             self.peer_authentication.append(_peer_authentication(item))
+        elif item.group == "policy.linkerd.io":
+            self._linkerd(item)
         elif item.group.endswith("projectcalico.org") and item.kind in ("NetworkPolicy", "GlobalNetworkPolicy"):
             self.calico.append(_calico(item))
         elif item.group == "cilium.io":
             self.cilium.extend(_cilium(item))
+
+    def _linkerd(self, item: Admitted) -> None:
+        if item.kind == "Server":
+            self.linkerd_servers.append(_linkerd_server(item))
+        elif item.kind in ("AuthorizationPolicy", "ServerAuthorization"):
+            self.linkerd_targets.append(_linkerd_target(item))
 
     def plugin(self, item: Admitted) -> None:
         """Take note of a DaemonSet of the AWS VPC CNI, which says whether its agent enforces policies."""
@@ -144,6 +156,29 @@ def _peer_authentication(item: Admitted) -> PeerAuthentication:
 def _mode(value: Any) -> str:
     found = text(mapping(value).get("mode"))
     return "" if found == "UNSET" else found
+
+
+# ---- Linkerd -------------------------------------------------------------------------------------------------------
+
+
+def _linkerd_server(item: Admitted) -> LinkerdServer:
+    spec = mapping(item.value.get("spec"))
+    return LinkerdServer(
+        namespace=item.namespace,
+        name=item.name,
+        subject=selector(spec.get("podSelector")),
+        access=text(spec.get("accessPolicy")),
+        place=item.place,
+    )
+
+
+def _linkerd_target(item: Admitted) -> LinkerdTarget:
+    spec = mapping(item.value.get("spec"))
+    if item.kind == "AuthorizationPolicy":
+        target = mapping(spec.get("targetRef"))
+        return LinkerdTarget(namespace=item.namespace, kind=text(target.get("kind")), name=text(target.get("name")))
+    name = text(mapping(spec.get("server")).get("name"))
+    return LinkerdTarget(namespace=item.namespace, kind="Server" if name else "", name=name)
 
 
 # ---- Calico --------------------------------------------------------------------------------------------------------

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 
 from netcheck.errors import Place, Problem, Severity
 from netcheck.model.admin import AdminPolicy
-from netcheck.model.foreign import AuthorizationPolicy, CalicoPolicy, CiliumPolicy, PeerAuthentication, Plugin
+from netcheck.model.foreign import (
+    AuthorizationPolicy,
+    CalicoPolicy,
+    CiliumPolicy,
+    LinkerdServer,
+    LinkerdTarget,
+    PeerAuthentication,
+    Plugin,
+)
 from netcheck.model.gateway import (
     BackendTLSPolicy,
     Gateway,
@@ -37,12 +45,22 @@ from netcheck.model.routes import Controller, Ingress, IngressClass, OpenShiftRo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LostEndpoint:
-    """A pod or workload that was refused: no verdict about it can be given."""
+    """A pod or workload that was refused: no verdict about it can be given.
+
+    Without a name: all pods of a namespace, which could not be read (LIVE-6).
+    """
 
     namespace: str
     kind: str
     name: str
     place: Place | None = field(default=None, compare=False)
+
+    @property
+    def fate(self) -> str:
+        """What became of it, as half a sentence."""
+        if not self.name:
+            return f"the pods of namespace `{self.namespace}` could not be read"
+        return f"{self.kind} `{self.namespace}/{self.name}` was refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +74,14 @@ class LostRoute:
     kind: str
     name: str
     place: Place | None = field(default=None, compare=False)
+
+    @property
+    def fate(self) -> str:
+        """What became of it, as half a sentence."""
+        if self.name:
+            return f"{self.kind} `{self.namespace}/{self.name}` was refused"
+        where = f" of namespace `{self.namespace}`" if self.namespace else ""
+        return f"objects of kind {self.kind}{where} could not be read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +165,8 @@ class Cluster:
     unfollowed: tuple[Unfollowed, ...] = ()
     authorization: tuple[AuthorizationPolicy, ...] = ()
     peer_authentication: tuple[PeerAuthentication, ...] = ()
+    linkerd_servers: tuple[LinkerdServer, ...] = ()
+    linkerd_targets: tuple[LinkerdTarget, ...] = ()
     calico: tuple[CalicoPolicy, ...] = ()
     cilium: tuple[CiliumPolicy, ...] = ()
     plugins: tuple[Plugin, ...] = ()

@@ -1,4 +1,4 @@
-"""What lint reads of policies whose effect on verdicts is not modelled: Istio's, Calico's and Cilium's, and of network plugins.
+"""What lint reads of policies whose effect on verdicts is not modelled: Istio's, Linkerd's, Calico's and Cilium's, and of network plugins.
 
 Verdicts treat the same objects as opaque (`OpaquePolicy`); nothing here changes that. Only what some rule asks about is kept,
 as it is written.
@@ -73,6 +73,26 @@ class PeerAuthentication:
     def label(self) -> str:
         """`PeerAuthentication namespace/name`."""
         return f"PeerAuthentication {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkerdServer:
+    """A Server of Linkerd (LKD-4). `access` is empty where it is not given; `subject` None: it cannot be read for certain."""
+
+    namespace: str
+    name: str
+    subject: LabelSelector | None = None
+    access: str = ""
+    place: Place | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkerdTarget:
+    """What an AuthorizationPolicy or ServerAuthorization of Linkerd is for (LKD-5); `kind` empty: Servers by labels."""
+
+    namespace: str
+    kind: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
