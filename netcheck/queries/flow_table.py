@@ -5,12 +5,14 @@ Sources with equal rows are one group, so a question costs as much as there are 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from netcheck.engines.rectangles import Rectangle
 from netcheck.engines.sets import SetEngine
 from netcheck.logic.atoms import indexes
+from netcheck.values.addresses import address_number
 
 Parts = dict[int, int]
 """Ports (a mask) -> destinations (bits): disjoint in no particular way."""
@@ -40,7 +42,8 @@ class FlowTable:
         self.engine = engine
         universe = engine.universe
         self.pods = (1 << universe.pod_count) - 1
-        self.ends = universe.everything & ~(1 << universe.own_node)
+        self.taken = _taken(engine)
+        self.ends = universe.everything & ~(1 << universe.own_node) & ~self.taken
         self.families = {version: universe.family_bits(version) for version in (4, 6)}
         self.alone = sum(1 << number for number in range(universe.pod_count) if _is_alone(engine, number))
         self.groups = self._groups()
@@ -89,6 +92,20 @@ def _is_alone(engine: SetEngine, number: int) -> bool:
     known = engine.cluster.workloads.get(pod.workload)
     several = pod.replicas > 1 or (pod.template and known is not None and known.several)
     return len(members) == 1 and not several
+
+
+def _taken(engine: SetEngine) -> int:
+    """Return the outside elements that hold no address but those of known pods and nodes: nobody else is there."""
+    universe, cluster = engine.universe, engine.cluster
+    texts = {text for pod in cluster.pods for text in pod.addresses}
+    texts |= {text for node in cluster.nodes for text in node.addresses}
+    known = {address_number(text) for text in texts}
+    counts = Counter(universe.addresses.atom(version, number) for version, number in known)
+    found = 0
+    for atom, count in counts.items():
+        if sum(high - low + 1 for low, high in universe.addresses.ranges(atom)) == count:
+            found |= 1 << (universe.atom_offset + atom)
+    return found
 
 
 def _few(bits: int) -> list[int]:

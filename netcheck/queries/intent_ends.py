@@ -56,6 +56,7 @@ class Members:
         selector: it selects pods by labels, which pods that could exist may have.
         nothing: why it stands for nothing, if so.
         reasons: facts that are missing to say what it stands for.
+        lost: pods that were refused and that it may stand for.
         symbolic: it is a proxy whose pods are not loaded, a name outside, or was refused: nothing else is set.
     """
 
@@ -70,6 +71,7 @@ class Members:
     selector: SelectedPods | None = None
     nothing: str = ""
     reasons: tuple[Reason, ...] = ()
+    lost: tuple[Reason, ...] = ()
     symbolic: Proxy | Domain | Lost | None = None
 
     @property
@@ -77,7 +79,7 @@ class Members:
         """Whether it certainly stands for nothing."""
         backends = any(item.pods or item.addresses for item in self.services or ())
         held = self.pods or self.maybe or self.nodes or self.addresses or self.own_node
-        return not (held or backends or self.symbolic or self.reasons)
+        return not (held or backends or self.symbolic or self.reasons or self.lost)
 
 
 class EndResolver:
@@ -105,7 +107,8 @@ class EndResolver:
         if isinstance(end, SelectedPods):
             return self._selected(end, end.place)
         if end.text == ALL_PODS:
-            return Members(text=end.text, place=end.place, pods=self._every, selector=SelectedPods(place=end.place))
+            everything = SelectedPods(place=end.place)
+            return Members(text=end.text, place=end.place, pods=self._every, selector=everything, lost=self.lost())
         if end.text == ANYBODY:
             return Members(
                 text=end.text,
@@ -114,6 +117,7 @@ class EndResolver:
                 nodes=frozenset(range(len(self._cluster.nodes))),
                 addresses=IPSet.all(),
                 selector=SelectedPods(place=end.place),
+                lost=self.lost(),
             )
         meant = pods_meant(end.text)
         if meant is not None:
@@ -166,6 +170,19 @@ class EndResolver:
             selector=selector,
             nothing="" if pods or maybe else f"no loaded pod is selected by `{selector.text}`",
             reasons=tuple(sorted(reasons, key=lambda item: item.message)),
+            lost=self.lost(selector.namespaces),
+        )
+
+    def lost(self, namespaces: frozenset[str] | None = None) -> tuple[Reason, ...]:
+        """Return the refused pods and workloads of some namespaces (None: of all), of which nothing is known."""
+        return tuple(
+            Reason(
+                rule="LIVE-16",
+                message=f"{item.kind} `{item.namespace}/{item.name}` was refused, so nothing is known of it",
+                place=item.place,
+            )
+            for item in self._cluster.lost
+            if namespaces is None or item.namespace in namespaces
         )
 
     def _namespace(self, name: str, selector: LabelSelector) -> tuple[bool, bool]:

@@ -191,9 +191,9 @@ class Question:
         return found
 
     def atoms(self, addresses: IPSet) -> int:
-        """Return the elements of a set of addresses."""
+        """Return the elements of a set of addresses, but for those that are all known pods' or nodes'."""
         universe = self.engine.universe
-        return universe.addresses.bits(addresses) << universe.atom_offset
+        return universe.addresses.bits(addresses) << universe.atom_offset & ~self.table.taken
 
     def side(self, members: tuple[Members, ...]) -> Side:
         """Return what some ends stand for, as elements."""
@@ -302,15 +302,19 @@ class Judge:
             return result
         return self._symbolic_result(asked) or self._unclear(asked) or result
 
-    @staticmethod
-    def _unclear(asked: Asked) -> IntentResult | None:
+    def _unclear(self, asked: Asked) -> IntentResult | None:
         """Return the doubt about an intent of which an end may stand for nothing, or for what is not loaded."""
+        members = (*asked.sources.members, *asked.destinations.members)
+        lost = {reason for item in members for reason in item.lost}
+        if asked.intent.demand is Demand.ONLY:
+            lost |= set(self._question.resolver.lost())
         unclear = tuple(
             reason
-            for item in (*asked.sources.members, *asked.destinations.members)
+            for item in members
             for reason in item.reasons
             if not item.pods and (item.services is not None or not asked.intent.allow_empty)
         )
+        unclear += tuple(sorted(lost, key=lambda reason: reason.message))
         if not unclear:
             return None
         message = "what an end stands for is not known"

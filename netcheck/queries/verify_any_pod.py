@@ -18,7 +18,7 @@ from netcheck.logic.atoms import indexes
 from netcheck.logic.ir import Kind, Program
 from netcheck.logic.translate import resolutions, translate
 from netcheck.model.cluster import Cluster
-from netcheck.model.flow import End, Flow, PodEnd, Reason, Verdict
+from netcheck.model.flow import Decision, End, Flow, PodEnd, Reason, Verdict
 from netcheck.model.intents import Closes, Demand, SelectedPods
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, ContainerPort, Namespace, Pod, WorkloadId
 from netcheck.queries.flow_table import Box
@@ -29,18 +29,29 @@ from netcheck.queries.replay import replayed
 from netcheck.queries.results import FlowText
 from netcheck.queries.verify import Asked, Question, Side
 from netcheck.queries.verify_results import Evidence, IntentResult, Outcome
+from netcheck.semantics.decide import OracleLimit, decide
 from netcheck.values.addresses import address_text
 from netcheck.values.connections import ConnectionSet
 from netcheck.values.labels import LabelSelector
 from netcheck.values.ports import PortSet
 
 GENERATED_LABELS = frozenset(
-    ("pod-template-hash", "controller-revision-hash", "pod-template-generation", "statefulset.kubernetes.io/pod-name")
-    + ("apps.kubernetes.io/pod-index", "controller-uid", "job-name", "batch.kubernetes.io/controller-uid")
-    + ("batch.kubernetes.io/job-name", "batch.kubernetes.io/job-completion-index")
+    {
+        "apps.kubernetes.io/pod-index",
+        "batch.kubernetes.io/controller-uid",
+        "batch.kubernetes.io/job-completion-index",
+        "batch.kubernetes.io/job-name",
+        "controller-revision-hash",
+        "controller-uid",
+        "job-name",
+        "pod-template-generation",
+        "pod-template-hash",
+        "statefulset.kubernetes.io/pod-name",
+    }
 )
 """Labels that controllers add to their pods: nobody chooses them."""
 _MOST_ASKED_ALONE = 64
+_KNOWN_PORT = 80
 LIMIT = Reason(rule="LIMIT", message="the solver did not finish within its limit (--solver-timeout)")
 
 
@@ -313,11 +324,11 @@ class _OpenWorld:
     # ---- witnesses ---------------------------------------------------------------------------------------------
 
     def _evidence(self, flows: Flows, witness: FoundFlow, verdict: Verdict) -> Evidence:
-        return replayed_witness(self._question, self._witnesses, flows, witness, verdict, self._asked)
+        return replayed_witness(self._question.cluster, self._witnesses, flows, witness, verdict)
 
 
 def replayed_witness(
-    question: Question, witnesses: Witnesses, flows: Flows, witness: FoundFlow, verdict: Verdict, asked: Asked
+    cluster: Cluster, witnesses: Witnesses, flows: Flows, witness: FoundFlow, verdict: Verdict
 ) -> Evidence:
     """Return a model's flow as evidence: its new pods are added to the cluster, and the oracle decides there.
 
@@ -325,8 +336,6 @@ def replayed_witness(
         WitnessMismatch: the oracle decides otherwise.
 
     """
-    cluster = question.cluster
-    named = (*asked.sources.members, *asked.destinations.members)
     ends: list[End] = []
     for symbolic, found in ((flows.source, witness.source), (flows.destination, witness.destination)):
         if isinstance(symbolic, AnyPod):
@@ -334,18 +343,34 @@ def replayed_witness(
             ends.append(PodEnd(pod))
         else:
             assert found.element is not None
-            ends.append(witnesses.end(found.element, named))
+            ends.append(witnesses.end(found.element))
     flow = Flow(source=ends[0], destination=ends[1], protocol=witness.protocol, port=witness.port)
     decision = replayed(cluster, flow, verdict)
+    readable = _readable(flow, flows.ports, witness)
+    if readable is not flow and (other := _decided(cluster, readable)).verdict is verdict:
+        flow, decision = readable, other
     text = FlowText(
         source=end_text(ends[0]),
         destination=end_text(ends[1]),
-        protocol=witness.protocol,
-        port=witness.port,
+        protocol=flow.protocol,
+        port=flow.port,
         source_labels=_labels(flows.source, witness.source),
         destination_labels=_labels(flows.destination, witness.destination),
     )
     return Evidence(flow=text, verdict=verdict, decided_by=decision.deciders, reasons=decision.reasons)
+
+
+def _readable(flow: Flow, ports: ConnectionSet, witness: FoundFlow) -> Flow:
+    """Return the flow on a port that people know, if it was not asked about a port and none is named."""
+    asked = ports.of_protocol(flow.protocol)
+    return replace(flow, port=_KNOWN_PORT) if _KNOWN_PORT in asked and not witness.named else flow
+
+
+def _decided(cluster: Cluster, flow: Flow) -> Decision:
+    try:
+        return decide(cluster, flow)
+    except OracleLimit:
+        return Decision(verdict=Verdict.UNKNOWN)
 
 
 def _created(cluster: Cluster, witness: FoundFlow, found: FoundEnd) -> tuple[Cluster, Pod]:

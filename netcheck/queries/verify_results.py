@@ -52,13 +52,16 @@ class Basis:
     Attributes:
         ways: empty if nothing could pass without any policy either.
         more: whether there may be ways that were not looked for.
-        evasions: pods that could be created in the namespaces of either end, and for which it would not hold.
+        evasions: pods that could be created in the namespaces of either end, and for which it would not hold; of an `only`
+            pods anywhere that no selector lists.
+        unevadable: whether it is proved that no such pod could be.
         unfinished: the solver gave up before all was told.
     """
 
     ways: tuple[tuple[Support, ...], ...] = ()
     more: bool = False
     evasions: tuple[Evidence, ...] = ()
+    unevadable: bool = False
     unfinished: bool = False
 
 
@@ -68,7 +71,6 @@ class IntentResult:
 
     Attributes:
         message: what is wrong or missing, in a sentence; empty if it holds.
-        pairs: how many pairs of groups of ends it was held against (0: vacuous).
         proved_for: over what a proof ranged, where pods that could exist are meant.
     """
 

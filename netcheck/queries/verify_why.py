@@ -84,7 +84,13 @@ class _Why:
         if grounds is None:
             return Basis(unfinished=True, evasions=evasions)
         ways = tuple(tuple(self._support(label, grounds) for label in way) for way in grounds.ways)
-        return Basis(ways=tuple(way for way in ways if way), more=grounds.more, evasions=evasions)
+        examined = self._asked.intent.closes is Closes.TO or self._asked.intent.demand is Demand.DENY
+        return Basis(
+            ways=tuple(way for way in ways if way),
+            more=grounds.more,
+            evasions=evasions,
+            unevadable=examined and not evasions,
+        )
 
     @staticmethod
     def _size(flows: Flows) -> int:
@@ -124,9 +130,8 @@ class _Why:
         ):
             chosen = [item for item in selector.requirements if item not in _fixed(side)]
             if chosen and self._acts(policy, direction):
-                parts.append(
-                    f"the creator of a {who} pod, by its labels: it selects `{LabelSelector.of(expressions=chosen)}` only"
-                )
+                labels = LabelSelector.of(expressions=chosen)
+                parts.append(f"a {who} pod whose creator does not label it `{labels}`")
         return "; ".join(parts)
 
     @staticmethod
@@ -155,20 +160,27 @@ class _Why:
             raise SolverLimit("the solver gave up")
         if not isinstance(answer, Reached):
             return None
-        return replayed_witness(self._question, witnesses, flows, answer.witness, Verdict.ALLOWED, self._asked)
+        return replayed_witness(self._question.cluster, witnesses, flows, answer.witness, Verdict.ALLOWED)
 
     def _questions(self) -> Iterator[Flows]:
         """Yield, of the flows that are denied, those with one end replaced by any pod of its namespaces."""
         asked, pods = self._asked, self._question.table.pods
         spaces = self._namespaces(asked.sources.possible & pods)
         boxes = [box for box in asked.possible if box.destinations]
-        if asked.intent.demand is Demand.DENY and spaces:
+        if (
+            asked.intent.demand is Demand.ONLY
+        ):  # a new pod that a selector lists may reach it; one that is named, is not new
+            listed = [item.selector for item in asked.sources.members if item.selector is not None]
+            like = [AnyPod(namespaces=x.namespaces, pods=x.pods, namespace_labels=x.namespace_labels) for x in listed]
             for box in boxes:
-                yield self._flow(NewPod(namespaces=spaces), Existing(elements=box.destinations), box.mask)
+                yield self._flow(NewPod(but=tuple(like)), Existing(elements=box.destinations), box.mask)
+            return
+        for box in boxes if spaces else ():
+            yield self._flow(NewPod(namespaces=spaces), Existing(elements=box.destinations), box.mask)
         for box in boxes:
             there = self._namespaces(box.destinations & pods)
             sources = forbidden_by(asked, self._question.table)[1].sources
-            if there and sources and asked.intent.demand is Demand.DENY:
+            if there and sources:
                 yield self._flow(Existing(elements=sources), NewPod(namespaces=there), box.mask)
 
     def _flow(self, source: AnyPod | Existing, destination: AnyPod | Existing, mask: int) -> Flows:

@@ -35,11 +35,11 @@ def _case(rule: Rule, found: list[Finding], counted: frozenset[str], relative: R
     failures = [finding for finding in found if finding.severity in counted]
     if failures:
         first = failures[0]
-        yield f"      <failure type={quoteattr(first.severity)} message={quoteattr(_plain(sentence(first)))}>"
-        yield f"{escape(_plain(_lines(failures, relative)))}</failure>\n"
+        yield f"      <failure type={quoteattr(first.severity)} message={quoteattr(plain(sentence(first)))}>"
+        yield f"{escape(plain(_lines(failures, relative)))}</failure>\n"
     others = [finding for finding in found if finding.severity not in counted]
     if others:
-        yield f"      <system-out>{escape(_plain(_lines(others, relative)))}</system-out>\n"
+        yield f"      <system-out>{escape(plain(_lines(others, relative)))}</system-out>\n"
     yield "    </testcase>\n"
 
 
@@ -54,7 +54,7 @@ def _where(finding: Finding, relative: Relative) -> str:
     return f"{relative(place.file)}:{place.line}: " if place.line else f"{relative(place.file)}: "
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return the text without characters that XML 1.0 cannot hold."""
     return "".join(
         char if char in "\t\n\r" or " " <= char <= "\ud7ff" or "\ue000" <= char <= "�" or char > "\uffff" else "�"

@@ -54,7 +54,8 @@ def closed(schema):
     return {**out, "additionalProperties": False} if "properties" in schema and schema.get("type") == "object" else out
 
 
-OUTPUTS = sorted(path for path in SCHEMAS.glob("*.json") if path.stem != "Config")  # which is an input
+INPUTS = ("Config", "Intents")
+OUTPUTS = sorted(path for path in SCHEMAS.glob("*.json") if path.stem not in INPUTS)
 
 
 @pytest.mark.parametrize("path", OUTPUTS, ids=lambda path: path.stem)

@@ -1,0 +1,114 @@
+"""`netcheck verify`: do these intents hold?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+
+from netcheck.cli import exit_codes, screen
+from netcheck.cli.inputs import configuration, is_lossy, load_inputs
+from netcheck.cli.options import CONTEXT, Inputs, flag, option, reads_input
+from netcheck.cli.outputs import Output, parse_outputs, to_stdout, write
+from netcheck.cli.repository import relative_to_repository
+from netcheck.cli.styles import style_of
+from netcheck.errors import Problem, UsageError
+from netcheck.load.intents import intent_documents, read_intents
+from netcheck.model.cluster import Loaded
+from netcheck.model.intents import Intent
+from netcheck.queries.verify import IntentsRefused
+from netcheck.queries.verify import verify as answer
+from netcheck.queries.verify_results import Outcome, Verification
+from netcheck.report.verify_json import verification
+from netcheck.report.verify_table import verify_text
+
+FORMATS = ("table", "json", "junit", "sarif")
+MOST_BYTES = 16 * 1024 * 1024
+
+
+@click.command("verify", context_settings=CONTEXT)
+@reads_input(*FORMATS)
+@option(
+    "--intents",
+    "files",
+    metavar="FILE",
+    multiple=True,
+    says="those among the sources",
+    text="A file with intents (kind: Intents or Intent). Repeatable; intents among the sources count too.",
+)
+@flag("--why", text="Of what holds because policies deny it: the minimal sets of policies, and who evades them.")
+@option(
+    "--solver-timeout",
+    type=click.FloatRange(min=0.001),
+    default=10.0,
+    metavar="SECONDS",
+    says="10",
+    text="How long one question to the solver may take; then its answer is unknown.",
+)
+def verify(inputs: Inputs, *, files: tuple[str, ...], why: bool, solver_timeout: float) -> int:
+    """Say of each intent whether it holds: `allow`, `deny` and `only`, of the pods that exist or of all that could be
+    created; each violation with a witness and the policies that decide it. docs/intents.md describes the file.
+
+    Exit 0 iff all hold, 1 iff one is violated or matches nothing, 4 iff one is unknown.
+    """
+    outputs = parse_outputs(inputs.output, FORMATS)
+    given = [_read(file) for file in files]
+    loaded = load_inputs(inputs, configuration(inputs))
+    intents = _intents(given, loaded, inputs)
+    found = answer(loaded.cluster, intents, timeout_ms=max(1, round(solver_timeout * 1000)), why=why)
+    if to_stdout(outputs) not in ("json", "sarif", "junit"):
+        screen.show_problems(loaded.problems, verbose=inputs.verbose, quiet=inputs.quiet)
+    write(outputs, {item.format: _pieces(item, inputs, loaded, found) for item in outputs})
+    return exit_codes.decide(
+        negative=found.count(Outcome.VIOLATED) > 0,
+        incomplete=found.count(Outcome.UNKNOWN) > 0 or is_lossy(loaded),
+        allow_incomplete=inputs.allow_incomplete,
+    )
+
+
+def _pieces(output: Output, inputs: Inputs, loaded: Loaded, found: Verification) -> Iterable[str]:
+    if output.format == "json":
+        return verification(loaded, found)
+    if output.format == "table":
+        return verify_text(loaded, found, style_of(output, inputs))
+    from netcheck.report.verify_machine import verify_junit, verify_sarif  # noqa: PLC0415 - loaded when it is wanted
+
+    relative = relative_to_repository(Path.cwd())
+    return verify_sarif(loaded, found, relative) if output.format == "sarif" else verify_junit(found, relative)
+
+
+def _intents(given: Sequence[tuple[str, bytes]], loaded: Loaded, inputs: Inputs) -> tuple[Intent, ...]:
+    """Return the intents of the files, then those among the sources that are not of these files.
+
+    Raises:
+        UsageError: there are none, or some cannot be used.
+    """
+    documents, problems = [], list[Problem]()
+    for name, data in given:
+        found, wrong = intent_documents(data, name)
+        documents += found
+        problems += wrong
+    named = {Path(name).resolve() for name, _ in given}
+    documents += [item for item in loaded.intents if Path(item.file).resolve() not in named]
+    intents, wrong_ones = read_intents(documents, inputs.namespace)
+    problems += wrong_ones
+    if problems:
+        raise IntentsRefused(sorted(problems, key=lambda item: item.sort_key))
+    if not intents:
+        raise UsageError(
+            "there are no intents\n  hint: name a file with --intents; `netcheck init-intents` drafts one from what is allowed"
+        )
+    return intents
+
+
+def _read(file: str) -> tuple[str, bytes]:
+    try:
+        with Path(file).open("rb") as stream:
+            data = stream.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        why = (getattr(error, "strerror", None) or "not a file name").lower()
+        raise UsageError(f"--intents: `{file}` cannot be read: {why}") from None
+    if len(data) > MOST_BYTES:
+        raise UsageError(f"--intents: `{file}` is larger than {MOST_BYTES // 1024 // 1024} MiB")
+    return file, data

@@ -1,0 +1,188 @@
+"""`verify`: agreement with the oracle by enumeration, vacuity, unknowns, witnesses, coverage and what proofs rest on."""
+
+from __future__ import annotations
+
+import random
+from itertools import product
+
+import pytest
+
+from netcheck.model.flow import AddressEnd, Flow, NodeEnd, PodEnd, Verdict
+from netcheck.model.intents import Closes, Demand, Intent, IntentPort, IntentScope, NamedEnd, SelectedPods
+from netcheck.queries.verify import verify
+from netcheck.queries.verify_results import Outcome
+from netcheck.semantics.decide import decide
+from netcheck.values.addresses import address_number
+from netcheck.values.labels import LabelSelector, Operator, Requirement
+from netcheck.values.ports import Protocol
+from tests import strategies
+
+ANYBODY = NamedEnd(text="anybody")
+OTHER = "some-other-value"
+
+
+# ---- brute force -------------------------------------------------------------------------------------------------------
+
+
+def namespace_bounds(cluster, name, selector):
+    """Whether a namespace must and may match: every value is tried for each label that is not known."""
+    namespace = cluster.namespaces[name]
+    keys = [] if namespace.labels_known else sorted({r.key for r in selector.requirements} - set(namespace.labels))
+    found = []
+    for values in product([None, OTHER, *strategies.VALUES], repeat=len(keys)):
+        extra = {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+        found.append(selector.matches({**namespace.labels, **extra}))
+    return all(found), any(found)
+
+
+def members(cluster, end, everything):
+    """The ends that an intent's end surely, and that it perhaps stands for."""
+    if end is ANYBODY:
+        return everything, everything
+    certain, possible = [], []
+    for one in everything:
+        if not isinstance(one, PodEnd):
+            continue
+        pod = one.pod
+        in_namespace = end.namespaces is None or pod.namespace in end.namespaces
+        must, may = namespace_bounds(cluster, pod.namespace, end.namespace_labels)
+        if in_namespace and end.pods.matches(pod.labels):
+            certain += [one] if must else []
+            possible += [one] if may else []
+    return certain, possible
+
+
+def is_pair(cluster, source, destination):
+    if not isinstance(source, PodEnd) and not isinstance(destination, PodEnd):
+        return False
+    if source is not destination:
+        return True
+    pod = source.pod
+    return pod.replicas > 1 or (pod.template and cluster.workloads[pod.workload].several)
+
+
+def families(cluster, end):
+    """The families that an end talks: of an unknown address those in which it may lie."""
+    if isinstance(end, AddressEnd):
+        return {address_number(end.address)[0]}
+    one = end.pod if isinstance(end, PodEnd) else end.node
+    addressing = cluster.addressing
+    host = isinstance(end, NodeEnd) or one.host_network
+    texts = one.addresses or (addressing.nodes_lie_in() if host else addressing.pods_lie_in())
+    return {6 if ":" in text else 4 for text in texts}
+
+
+class Brute:
+    def __init__(self, cluster, extra_ports):
+        self.cluster = cluster
+        self.ends = [end for end in strategies.ends(cluster) if type(end) in (PodEnd, NodeEnd, AddressEnd)]
+        numbers = sorted({*strategies.boundary_numbers(cluster), *extra_ports})
+        self.all_ports = [(protocol, number) for protocol in Protocol for number in numbers]
+        self.known = {}
+
+    def verdict(self, source, destination, port):
+        key = (id(source), id(destination), port)
+        if key not in self.known:
+            flow = Flow(source=source, destination=destination, protocol=port[0], port=port[1])
+            self.known[key] = decide(self.cluster, flow).verdict
+        return self.known[key]
+
+    def ports(self, intent):
+        return self.all_ports if intent.ports is None else [(Protocol(p.protocol), int(p.port)) for p in intent.ports]
+
+    def sides(self, ends):
+        both = [members(self.cluster, end, self.ends) for end in ends]
+        certain, possible = ([x for part in both for x in part[i]] for i in (0, 1))
+        return certain, possible
+
+    def lacks_family(self, source, destination):
+        return not families(self.cluster, source) & families(self.cluster, destination)
+
+    def outcome(self, intent):
+        """The outcome of an intent whose ends all stand for something."""
+        judge = self.allow if intent.demand is Demand.ALLOW else self.forbid
+        (sc, sp), (dc, dp) = self.sides(intent.sources), self.sides(intent.destinations)
+        if judge(intent, (sc, sp), (dc, dp), certainly=True):
+            return Outcome.VIOLATED
+        return Outcome.UNKNOWN if judge(intent, (sc, sp), (dc, dp), certainly=False) else Outcome.HOLDS
+
+    def allow(self, intent, sources, destinations, *, certainly):
+        at = 0 if certainly else 1
+        for source, destination in product(sources[at], destinations[at]):
+            if not is_pair(self.cluster, source, destination) or self.lacks_family(source, destination):
+                continue
+            found = [self.verdict(source, destination, port) for port in self.ports(intent)]
+            bad = [v is Verdict.DENIED if certainly else v is not Verdict.ALLOWED for v in found]
+            if all(bad) if intent.ports is None else any(bad):
+                return True
+        return False
+
+    def forbid(self, intent, sources, destinations, *, certainly):
+        bad = (Verdict.ALLOWED,) if certainly else (Verdict.ALLOWED, Verdict.UNKNOWN)
+        for source, destination in product(self.ends, self.ends):
+            if not is_pair(self.cluster, source, destination):
+                continue
+            for port in self.all_ports:
+                if self.forbidden(intent, source, destination, port, (sources, destinations), certainly=certainly):
+                    if self.verdict(source, destination, port) in bad:
+                        return True
+        return False
+
+    def forbidden(self, intent, source, destination, port, sides, *, certainly):
+        (sc, sp), (dc, dp) = sides
+        asked = port in self.ports(intent)
+        mine, theirs = (sc, dc) if certainly else (sp, dp)
+        if intent.demand is Demand.DENY:
+            return asked and source in mine and destination in theirs
+        if intent.closes is Closes.TO:
+            return asked and destination in theirs and source not in (sp if certainly else sc)
+        return source in mine and not (asked and destination in (dp if certainly else dc))
+
+
+def selector(rng):
+    return strategies.selector(rng) if rng.random() < 0.6 else LabelSelector()
+
+
+def an_end(rng, cluster):
+    if rng.random() < 0.12:
+        return ANYBODY
+    names = sorted(cluster.namespaces)
+    return SelectedPods(
+        namespaces=frozenset(rng.sample(names, 1)) if rng.random() < 0.5 else None,
+        namespace_labels=strategies.namespace_selector(rng) if rng.random() < 0.3 else LabelSelector(),
+        pods=selector(rng),
+    )
+
+
+def drawn_intents(rng, cluster, count):
+    found = []
+    for number in range(count):
+        numbers = rng.sample((79, 80, 81, 443), rng.randint(1, 2))
+        ports = tuple(IntentPort(port=str(n), protocol=rng.choice(("TCP", "UDP"))) for n in numbers)
+        found.append(
+            Intent(
+                name=f"intent-{number}",
+                demand=rng.choice(list(Demand)),
+                sources=tuple(an_end(rng, cluster) for _ in range(rng.choice((1, 1, 2)))),
+                destinations=tuple(an_end(rng, cluster) for _ in range(rng.choice((1, 1, 2)))),
+                ports=ports if rng.random() < 0.7 else None,
+                closes=rng.choice(list(Closes)),
+                allow_empty=True,
+            )
+        )
+    return found
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_outcomes_are_those_of_the_oracle_flow_by_flow(seed):
+    cluster = strategies.of_seed(seed, size="tiny" if seed % 3 else "small", admin=seed % 4 == 0)
+    rng = random.Random(seed)
+    intents = drawn_intents(rng, cluster, 5)
+    brute = Brute(cluster, (79, 80, 81, 443))
+    found = {item.intent.name: item for item in verify(cluster, intents).results}
+    for intent in intents:
+        ours = found[intent.name]
+        if any(not members(cluster, end, brute.ends)[0] and members(cluster, end, brute.ends)[1]
+               for end in (*intent.sources, *intent.destinations)):
+            continue  # whether an end stands for anything is not known
+        assert ours.outcome is brute.outcome(intent), (seed, intent, ours)
