@@ -47,8 +47,9 @@ class Unreachable(Exception):
 class Connection:
     """A connection to one API server; threads may share it."""
 
-    def __init__(self, client: Any, access: Access, namespace: str = "default") -> None:
+    def __init__(self, client: Any, access: Access, context: str = "", namespace: str = "default") -> None:
         self.host: str = client.configuration.host.rstrip("/")
+        self.context = context
         self.namespace = namespace
         self._configuration = client.configuration
         self._pool = client.rest_client.pool_manager
@@ -115,8 +116,9 @@ class Connection:
 
 def _read(response: Any, until: float) -> bytes:
     """Return the body of a response; a server that goes on and on by single bytes is left."""
+    read = getattr(response, "read1", response.read)  # versions of urllib3 before 2.1 wait for whole chunks
     chunks = []
-    for chunk in response.stream(_CHUNK, decode_content=True):
+    while chunk := read(_CHUNK, decode_content=True):
         chunks.append(chunk)
         if time.monotonic() > until:
             raise OSError("the answer takes too long")
@@ -149,14 +151,14 @@ def connect(access: Access, context: str) -> Connection:
     wanted = context or access.context or ""
     try:
         found = config.new_client_from_config(access.kubeconfig, wanted or None, persist_config=False)
-        namespace = _namespace_of(config, access.kubeconfig, wanted)
+        name, namespace = _context(config, access.kubeconfig, wanted)
     except config.ConfigException as error:
         if not access.kubeconfig and not wanted and os.environ.get("KUBERNETES_SERVICE_HOST"):
             return _in_cluster(client, config, access)
         raise _refusal(str(error), config, access, wanted) from None
     except (OSError, ValueError, TypeError, KeyError, config.kube_config.yaml.YAMLError) as error:
         raise _refusal(str(error), config, access, wanted) from None
-    return Connection(found, access, namespace)
+    return Connection(found, access, name, namespace)
 
 
 def _in_cluster(client: Any, config: Any, access: Access) -> Connection:
@@ -168,10 +170,11 @@ def _in_cluster(client: Any, config: Any, access: Access) -> Connection:
     return Connection(client.ApiClient(configuration=configuration), access)
 
 
-def _namespace_of(config: Any, kubeconfig: str | None, context: str) -> str:
+def _context(config: Any, kubeconfig: str | None, wanted: str) -> tuple[str, str]:
+    """Return the name and the namespace of the context that is used."""
     contexts, current = config.list_kube_config_contexts(kubeconfig)
-    chosen = next((item for item in contexts if item["name"] == context), current) if context else current
-    return str(((chosen or {}).get("context") or {}).get("namespace") or "default")
+    chosen = next((item for item in contexts if item["name"] == wanted), current)
+    return str(chosen["name"]), str(chosen["context"].get("namespace") or "default")
 
 
 def _refusal(why: str, config: Any, access: Access, context: str) -> UsageError | InputError:

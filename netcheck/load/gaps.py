@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from netcheck.errors import Place, Problem, Severity
@@ -16,6 +16,7 @@ from netcheck.values.labels import LabelSelector, Operator, Requirement
 UNNAMED = ""
 """The name of what was not read: it may have any."""
 _MESH_HOME = "istio-system"
+_MOST_NAMES = 5
 _POLICIES = frozenset({Treatment.POLICY, Treatment.ADMIN, Treatment.OPAQUE})
 _DIRECTIONS = {Concerns.INGRESS: (Direction.INGRESS,), Concerns.EGRESS: (Direction.EGRESS,)}
 
@@ -35,23 +36,45 @@ class Gap:
 
     @property
     def message(self) -> str:
-        """`networkpolicies of namespace x could not be read: ...`."""
-        return f"{self.unread.label} {self._where()}could not be read: {self.unread.message}"
+        """`networkpolicies.networking.k8s.io of namespace x could not be read: ...`."""
+        return _told([self])
 
-    def _where(self) -> str:
-        if self.unread.namespace is not None:
-            return f"of namespace `{self.unread.namespace}` "
-        if self.unread.besides:
-            return f"of namespaces other than {', '.join(f'`{name}`' for name in self.unread.besides[:5])} "
-        return ""
+
+def _told(gaps: Sequence[Gap]) -> str:
+    """Return what was not read of one resource, and why."""
+    unread = gaps[0].unread
+    names = [gap.unread.namespace for gap in gaps if gap.unread.namespace is not None]
+    where = ""
+    if names:
+        where = f" of namespace{'s' if len(names) > 1 else ''} {_few(names)}"
+    elif unread.besides:
+        where = f" of namespaces other than {_few(unread.besides)}"
+    return f"{unread.label}{where} could not be read: {unread.message}"
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(f"`{name}`" for name in names[:_MOST_NAMES]) + more
 
 
 def problems(gaps: Iterable[Gap]) -> Iterator[Problem]:
-    """Yield what the user is told of each: an error where answers may depend on it."""
+    """Yield what the user is told, once for each resource and reason: an error where answers may depend on it."""
+    alike: dict[tuple[str, str, bool, Place], list[Gap]] = {}
     for gap in gaps:
-        hint = "`netcheck rbac` prints the rights that reading a cluster takes" if gap.unread.denied else ""
-        severity = Severity.ERROR if gap.unread.decides else Severity.WARNING
-        yield Problem(severity=severity, message=gap.message, hint=hint, place=gap.place)
+        alike.setdefault((gap.unread.label, gap.unread.message, gap.unread.namespace is None, gap.place), []).append(
+            gap
+        )
+    hint = "`netcheck rbac` prints the rights that reading a cluster takes"
+    for found in sorted(alike.values(), key=_order):
+        unread = found[0].unread
+        severity = Severity.ERROR if unread.decides else Severity.WARNING
+        yield Problem(severity=severity, message=_told(found), hint=hint if unread.denied else "", place=found[0].place)
+        hint = "" if unread.denied else hint
+
+
+def _order(gaps: Sequence[Gap]) -> tuple[bool, str, str]:
+    """Order as users see it: what decides first, so that the hint of the first is seen."""
+    return not gaps[0].unread.decides, gaps[0].place.file, _told(gaps)
 
 
 def policies(gaps: Iterable[Gap]) -> Iterator[OpaquePolicy]:

@@ -6,6 +6,7 @@ has and does not give (403, time limits, broken answers) is recorded, by kind an
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -34,14 +35,16 @@ class Reading:
     limits: Limits = Limits()
     namespaces: tuple[str, ...] = ()
     progress: Progress | None = None
+    sleep: Callable[[float], None] = time.sleep
 
 
 @dataclass(frozen=True, slots=True)
 class _Served:
-    """A resource and the versions in which it may be read, best first: one, if the server told its resources."""
+    """A resource and the versions in which it may be read, best first: one, if it is certain that the server has it."""
 
     resource: Resource
     versions: tuple[str, ...]
+    certain: bool
 
     def paths(self, namespace: str = "") -> list[str]:
         """Return where its list may be."""
@@ -67,7 +70,7 @@ def read_cluster(source: str, reading: Reading) -> Capture:
         InputError: the server cannot be reached, or does not know the user.
     """
     connection = connect(reading.access, source.removeprefix("cluster:"))
-    return capture(source, connection, reading)
+    return capture(f"cluster:{connection.context}", connection, reading)
 
 
 def capture(origin: str, connection: Connection, reading: Reading) -> Capture:
@@ -76,7 +79,7 @@ def capture(origin: str, connection: Connection, reading: Reading) -> Capture:
     Raises:
         InputError: the server cannot be reached, or does not know the user.
     """
-    fetcher = Fetcher(connection, reading.limits)
+    fetcher = Fetcher(connection, reading.limits, reading.sleep)
     version = _version(fetcher, connection.host)
     with ThreadPoolExecutor(max_workers=reading.limits.threads) as pool:
         try:
@@ -170,15 +173,15 @@ class _Run:
             versions = [name for name in order if _has(known[item.group, name], item)]
             certain = [name for name in versions if known[item.group, name] is not None]
             if versions:
-                out.append(_Served(item, tuple(certain[:1] or versions)))
+                out.append(_Served(item, tuple(certain[:1] or versions), bool(certain)))
         return out
 
     def _resources(self, group: str, version: str) -> frozenset[str] | None:
         """Return the resources of a group and version that can be listed; None: the server does not tell."""
         try:
             found = self._fetcher.json(_root(group, version))
-        except Unreadable as error:
-            return frozenset() if error.status == _ABSENT else None
+        except Unreadable:
+            return None
         return frozenset(
             str(item.get("name")) for item in _listed(found, "resources") if "list" in (item.get("verbs") or ())
         )
@@ -210,7 +213,7 @@ class _Run:
             try:
                 return _found(item, self._fetcher.all(path, item.resource.page))
             except Unreadable as error:
-                if error.status != _ABSENT:
+                if item.certain or error.status != _ABSENT:
                     return _Found(unread=(_gap(item, error),))
         return _Found()
 
@@ -233,7 +236,7 @@ class _Run:
             try:
                 return _found(item, self._fetcher.all(path, item.resource.page))
             except Unreadable as error:
-                if error.status != _ABSENT:
+                if item.certain or error.status != _ABSENT:
                     return _Found(unread=(_gap(item, error, namespace),))
         return _Found()
 
@@ -260,7 +263,7 @@ def _gap(item: _Served, error: Unreadable, namespace: str | None = None) -> Unre
         kind=resource.kind,
         plural=resource.plural,
         namespace=namespace,
-        message=error.why,
+        message="the user may not list them (403)" if error.status == _FORBIDDEN else error.why,
         decides=resource.decides,
         denied=error.status == _FORBIDDEN,
     )

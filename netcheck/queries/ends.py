@@ -241,7 +241,8 @@ def _named(cluster: Cluster, text: str, default_namespace: str) -> AnEnd:
     if found:
         return Pods(text=text, positions=found)
     for lost in cluster.lost:
-        if (lost.namespace, lost.name) == (namespace, name) and kind in ("", lost.kind.lower()):
+        # A lost endpoint without a name stands for all pods of a namespace that could not be read (LIVE-6).
+        if lost.namespace == namespace and (not lost.name or (lost.name == name and kind in ("", lost.kind.lower()))):
             return Lost(text=text, endpoint=lost)
     known = sorted({f"{pod.workload.namespace}/{pod.workload.name}" for pod in cluster.pods})
     raise _unknown(text, "workload or pod", known)

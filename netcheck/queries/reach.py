@@ -94,8 +94,8 @@ def query(
 def _lost(source: str, destination: str, asked: Asked, lost: list[Lost]) -> QueryResult:
     found = [
         Reason(
-            rule="LIVE-16",
-            message=f"{item.endpoint.kind} `{item.endpoint.namespace}/{item.endpoint.name}` was refused, so nothing is known of it",
+            rule="LIVE-16" if item.endpoint.name else "LIVE-6",
+            message=f"{item.endpoint.fate}, so nothing is known of it",
             place=item.endpoint.place,
         )
         for item in lost

@@ -138,8 +138,8 @@ def lost(scene: Scene, item: Candidate) -> tuple[Reason, ...]:
     kinds = _GATEWAY_KINDS if item.gateway is not None else {"Route"} if item.is_router else {"Ingress", "IngressClass"}
     return tuple(
         Reason(
-            rule="LIVE-16",
-            message=f"{route.kind} `{route.namespace}/{route.name}` was refused, so what it serves is not known",
+            rule="LIVE-16" if route.name else "LIVE-6",
+            message=f"{route.fate}, so what it serves is not known",
             place=route.place,
         )
         for route in scene.cluster.lost_routes
