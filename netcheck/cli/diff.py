@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from netcheck.cli import exit_codes, screen
-from netcheck.cli.inputs import configuration, is_lossy, load_inputs
-from netcheck.cli.options import CONTEXT, Inputs, option, reads_input
+from netcheck.cli.inputs import is_lossy
+from netcheck.cli.options import CONTEXT, Inputs, flag, option, reads_input
 from netcheck.cli.outputs import Output, parse_outputs, to_stdout, write
 from netcheck.cli.repository import relative_to_repository
+from netcheck.cli.sides import load_both
 from netcheck.cli.styles import style_of
-from netcheck.errors import UsageError
 from netcheck.model.cluster import Loaded
 from netcheck.queries.diff import diff as compare_connections
 from netcheck.queries.diff_results import ConnectionDiff
@@ -37,8 +36,23 @@ FAIL_ON = ("any", "added", "none")
     says="workload",
     text="One endpoint for each workload, or one for each pod.",
 )
-def diff(inputs: Inputs, *, fail_on: str, resolution: str) -> int:
-    """Show which connections HEAD adds, removes and changes against BASE."""
+@flag("--open-world", text="Compare the policies alone, in every cluster that could exist: are they equivalent?")
+@option(
+    "--solver-timeout",
+    type=click.FloatRange(min=0.001),
+    default=60.0,
+    metavar="SECONDS",
+    says="60",
+    text="How long one question of --open-world may take; then the answer is unknown.",
+)
+def diff(inputs: Inputs, *, fail_on: str, resolution: str, open_world: bool, solver_timeout: float) -> int:
+    """Show which connections HEAD adds, removes and changes against BASE, and which objects cause it.
+
+    With --open-world: whether the policies of both allow the same flows in every cluster that could exist, and if not,
+    a small pair of pods for each way in which they differ. Exit 0 iff nothing differs that --fail-on names.
+    """
+    if open_world:
+        return _open_world(inputs, fail_on, solver_timeout)
     outputs = parse_outputs(inputs.output, FORMATS)
     base, head = load_both(inputs)
     found = compare_connections(base.cluster, head.cluster, resolution=Resolution(resolution))
@@ -54,22 +68,24 @@ def diff(inputs: Inputs, *, fail_on: str, resolution: str) -> int:
     )
 
 
-def load_both(inputs: Inputs) -> tuple[Loaded, Loaded]:
-    """Load the two sources that are compared.
+def _open_world(inputs: Inputs, fail_on: str, solver_timeout: float) -> int:
+    """Compare the policies alone, in every cluster that could exist."""
+    from netcheck.cli.compare import FORMATS as COMPARED  # noqa: PLC0415 - loads the solver
+    from netcheck.cli.compare import show  # noqa: PLC0415
+    from netcheck.queries.compare import OPENED, Outcome, Relation, compare  # noqa: PLC0415
 
-    Raises:
-        UsageError: there are not two, or both are stdin.
-    """
-    if len(inputs.sources) != 2:
-        raise UsageError(
-            f"two sources are compared, BASE and HEAD, and {len(inputs.sources)} were named\n"
-            "  hint: `netcheck diff git:origin/main .` compares the working tree with a branch"
-        )
-    if set(inputs.sources) == {"-"}:
-        raise UsageError("only one side can be `-`: stdin is read once")
-    config = configuration(inputs)
-    base, head = (load_inputs(replace(inputs, sources=(source,)), config) for source in inputs.sources)
-    return base, head
+    outputs = parse_outputs(inputs.output, COMPARED)
+    base, head = load_both(inputs)
+    found = compare(base.cluster, head.cluster, Relation.EQUAL, timeout_ms=max(1, int(solver_timeout * 1000)))
+    loaded = joined_input(base, head)
+    show(inputs, outputs, loaded, found)
+    counted = [item.outcome for item in found.questions if fail_on != "added" or item.text == OPENED]
+    violated = Outcome.VIOLATED in counted and fail_on != "none"
+    return exit_codes.decide(
+        negative=violated,
+        incomplete=(Outcome.UNKNOWN in counted and not violated) or is_lossy(loaded),
+        allow_incomplete=inputs.allow_incomplete,
+    )
 
 
 def _pieces(output: Output, inputs: Inputs, loaded: Loaded, found: ConnectionDiff) -> Iterable[str]:

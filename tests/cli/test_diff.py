@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 import netcheck
-from tests.cli.running import CLOSED, NAMESPACE, PARTLY_IN_A_BLOCK, POD, QUICKSTART, ROOT, TWO_PODS
+from tests.cli.running import CLOSED, NAMESPACE, NOT_MODELLED, PARTLY_IN_A_BLOCK, POD, QUICKSTART, ROOT, TWO_PODS
 from tests.report.test_json_v1 import checked
 
 BASE, HEAD = str(ROOT / "testdata" / "diff" / "base"), str(ROOT / "testdata" / "diff" / "head")
@@ -129,3 +129,51 @@ def test_a_pod_that_is_new_is_told_apart(netcheck, files):
 
 def test_the_schema_is_shipped():
     assert (Path(netcheck.__file__).parent / "report" / "schemas" / "ConnectionDiff.json").exists()
+
+
+# ---- every cluster that could exist --------------------------------------------------------------------------------
+
+
+def test_open_world_proves_that_policies_are_equal_whatever_the_clusters_hold(netcheck, files):
+    done = netcheck("diff", files("b", NAMESPACE + CLOSED), files("h", TWO_PODS + CLOSED), "--open-world")
+    assert done.code == 0
+    assert done.out.startswith("holds  BASE and HEAD allow the same flows, in every cluster that could exist\n")
+
+
+def test_open_world_shows_a_pair_of_pods_for_each_way_to_differ(netcheck):
+    done = netcheck("diff", BASE, HEAD, "--open-world", "-o", "json")
+    assert done.code == 1
+    document = checked([done.out])
+    assert document["outcome"] == "violated"
+    assert [question["outcome"] for question in document["questions"]] == ["violated", "violated"]
+    opened = document["questions"][0]["witness"]
+    assert (opened["base"]["verdict"], opened["head"]["verdict"]) == ("denied", "allowed")
+    assert opened["head"]["decidedBy"]
+
+
+@pytest.mark.parametrize(("fail_on", "code"), [("any", 1), ("added", 0), ("none", 0)])
+def test_open_world_can_gate_new_access_only(netcheck, files, fail_on, code):
+    sides = (files("open", TWO_PODS), files("closed", TWO_PODS + CLOSED))
+    assert netcheck("diff", *sides, "--open-world", "--fail-on", fail_on).code == code
+
+
+@pytest.mark.parametrize(("relation", "code"), [("equal", 1), ("contains", 0), ("within", 1), ("disjoint", 1)])
+def test_compare_says_how_two_sets_lie(netcheck, files, relation, code):
+    sides = (files("open", TWO_PODS), files("closed", TWO_PODS + CLOSED))
+    done = netcheck("compare", *sides, "--relation", relation)
+    assert done.code == code
+    assert done.out.startswith("holds" if code == 0 else "violated")
+
+
+def test_compare_is_exit_4_where_a_policy_has_no_known_effect(netcheck, files):
+    sides = (files("b", TWO_PODS + NOT_MODELLED), files("h", TWO_PODS))
+    done = netcheck("compare", *sides, "-o", "json")
+    assert done.code == 4
+    assert checked([done.out])["outcome"] == "unknown"
+    assert netcheck("compare", *sides, "--allow-incomplete").code == 1
+
+
+def test_compare_as_markdown_is_a_table(netcheck):
+    text = netcheck("compare", BASE, HEAD, "-o", "md").out
+    assert "| allowed by HEAD and not by BASE | there are such flows |" in text
+    assert "denied (NetworkPolicy shop/cart)" in text

@@ -46,6 +46,7 @@ CASES = {
     "diff.json": ["diff", "testdata/diff/base", "testdata/diff/head", "-o", "json"],
     "diff.md": ["diff", "testdata/diff/base", "testdata/diff/head", "-o", "md"],
     "diff-back.txt": ["diff", "testdata/diff/head", "testdata/diff/base"],
+    "diff-open-world.txt": ["diff", "testdata/diff/base", "testdata/diff/head", "--open-world"],
     "diff.sarif": ["diff", "testdata/diff/base", "testdata/diff/head", "-o", "sarif"],
     "lint.txt": ["lint", SHOP],
     "lint.json": ["lint", SHOP, "-o", "json"],

@@ -1,0 +1,174 @@
+"""Two policy sets over every cluster that could exist: a flow that tells them apart, or the proof that there is none.
+
+Free are both ends, with all labels and addresses; the namespaces, with all labels but the name label (NP-15); protocol and
+port. What exists in the loaded clusters does not matter, but a witness has as few labels as can be, and prefers pods, the
+namespaces that policies name, and the labels that these have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any
+
+from netcheck.engines.smt import DEFAULT_TIMEOUT_MS, FoundEnd, FoundFlow, SmtEngine, _number
+from netcheck.engines.terms import Context, bits, conj, disj, in_ranges, neg
+from netcheck.logic.classes import Universe
+from netcheck.logic.ir import Kind, Program, Stage
+from netcheck.logic.translate import resolutions, translate
+from netcheck.model.cluster import Cluster
+from netcheck.model.objects import NAMESPACE_NAME_LABEL, Namespace
+from netcheck.model.policy import Direction
+
+_FAMILIES = ((4, 32), (6, 128))
+_LOW_PORTS = 1024
+
+
+class Ask(Enum):
+    """Which flows are looked for."""
+
+    ONE_ONLY = "one allows it and the other does not"
+    BOTH = "both allow it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Separated:
+    """What was found: `witness` whatever policies of unknown effect do, `doubtful` if they do what they may."""
+
+    witness: FoundFlow | None = None
+    doubtful: FoundFlow | None = None
+
+
+def policies_alone(one: Cluster, other: Cluster) -> tuple[Cluster, Cluster]:
+    """Return both clusters without anything that exists but the namespaces that their policies name, with free labels."""
+    names = {policy.namespace for item in (one, other) for policy in item.policies}
+    names |= {policy.namespace for item in (one, other) for policy in item.opaque if policy.namespace}
+    spaces = {
+        name: Namespace(name=name, labels={NAMESPACE_NAME_LABEL: name}, labels_known=False) for name in sorted(names)
+    }
+    bare = [
+        replace(item, namespaces=spaces, pods=(), nodes=(), profile=one.profile, addressing=one.addressing)
+        for item in (one, other)
+    ]
+    return bare[0], bare[1]
+
+
+class Separation:
+    """Two policy sets under the profile of the first; a switch that is not known has one engine for each value."""
+
+    def __init__(self, one: Cluster, other: Cluster, *, timeout_ms: int = DEFAULT_TIMEOUT_MS) -> None:
+        loaded = [dict(item.namespaces) for item in (one, other)]
+        bare = policies_alone(one, other)
+        every = replace(bare[0], policies=(*one.policies, *other.policies), admin=(*one.admin, *other.admin))
+        self._engines = [
+            _Engine(bare, [translate(item, profile) for item in bare], loaded[1] | loaded[0], timeout_ms)
+            for profile in resolutions(every)
+        ]
+
+    def find(self, ask: Ask, *, swapped: bool = False) -> Separated:
+        """Return a flow that is as asked; `swapped`: the other one allows it and the first does not.
+
+        It is no certain witness unless there is one for every value of the switches that are not known.
+
+        Raises:
+            SolverLimit: the solver gave up.
+        """
+        found = [engine.find(ask, swapped=swapped) for engine in self._engines]
+        if all(item.witness is not None for item in found):
+            return found[0]
+        doubtful = next((flow for item in found for flow in (item.witness, item.doubtful) if flow is not None), None)
+        return Separated(doubtful=doubtful)
+
+
+class _Engine(SmtEngine):
+    """The engine of two programs."""
+
+    def __init__(
+        self, bare: Sequence[Cluster], programs: Sequence[Program], loaded: dict[str, Namespace], timeout_ms: int
+    ) -> None:
+        super().__init__(bare[0], Universe(bare[0], programs), programs=programs, timeout_ms=timeout_ms)
+        self._loaded = loaded
+        self._passing = [self._passes(program) for program in self.encoding.programs]
+        self._clear = conj(neg(term) for program in self.encoding.programs for term in self._opaque_subjects(program))
+
+    def find(self, ask: Ask, *, swapped: bool) -> Separated:
+        """Return a flow that is as asked: first beside all policies of unknown effect, then among them."""
+        one, other = reversed(self._passing) if swapped else self._passing
+        asked = conj((one, other if ask is Ask.BOTH else neg(other), self._ends()))
+        witness = self._readable(conj((asked, self._clear)))
+        if witness is not None or self._clear == "true":
+            return Separated(witness=witness)
+        return Separated(doubtful=self._readable(asked))
+
+    def _passes(self, program: Program) -> str:
+        return disj(
+            conj((f"s_has{version}", f"d_has{version}", self.encoding.passes(program, version)))
+            for version, _ in _FAMILIES
+        )
+
+    def _opaque_subjects(self, program: Program) -> Iterator[str]:
+        for direction in Direction:
+            subject, peer = ("d", "s") if direction is Direction.INGRESS else ("s", "d")
+            for opaque in program.pipeline(direction).opaque:
+                stage = Stage(subject=opaque.subject, rules=(), origin=opaque.origin)
+                for version, _ in _FAMILIES:
+                    yield self.encoding.stage_terms(stage, Context(program, direction, version, subject, peer))[0]
+
+    def _ends(self) -> str:
+        """At least one end is a pod; an address has one family; what is no pod has no named ports."""
+        encoding = self.encoding
+        some_pod = disj((encoding.is_pod("s"), encoding.is_pod("d")))
+        outside = [
+            f"(=> {encoding.is_kind(end, Kind.EXTERNAL)} (not (and {end}_has4 {end}_has6)))" for end in ("s", "d")
+        ]
+        nameless = f"(=> (not {encoding.is_pod('d')}) {conj(encoding.no_named_ports())})"
+        return conj((some_pod, *outside, nameless, self._all_present()))
+
+    # ---- small witnesses ---------------------------------------------------------------------------------------
+
+    def _readable(self, asked: str) -> FoundFlow | None:
+        """Return the flow that satisfies as many of the wishes as can be, each held on to once it is met."""
+        if not self._check(self._solver(asked)):
+            return None
+        for wish in self._wishes():
+            wanted = conj((asked, wish))
+            if wish != "true" and self._check(self._solver(wanted)):
+                asked = wanted
+        solver = self._solver(asked)
+        self._check(solver)
+        return self._decode(self._smallest(solver, ()))
+
+    def _wishes(self) -> Iterator[str]:
+        encoding = self.encoding
+        for end in ("d", "s"):
+            yield encoding.is_kind(end, Kind.POD)
+        yield conj(neg(f"{end}_has6") for end in ("s", "d"))
+        yield conj(encoding.no_named_ports())
+        yield conj(self._as_loaded(end) for end in ("s", "d"))
+        for end in ("s", "d"):
+            private = in_ranges(f"{end}_a4", encoding.lies_in(Kind.POD).of_family(4), 32)
+            yield f"(=> (and {encoding.is_kind(end, Kind.POD)} {end}_has4) {private})"
+        yield f"(bvule port {bits(_LOW_PORTS, 16)})"
+
+    def _as_loaded(self, end: str) -> str:
+        """Return the term true iff the end's namespace, if it is loaded, has its loaded labels."""
+        labels = self.encoding.namespace_labels
+        return conj(
+            f"(=> {self.encoding.in_namespace(end, name)} "
+            f"{conj(labels.equals(end, key, space.labels.get(key)) for key in labels.keys)})"
+            for name, space in sorted(self._loaded.items())
+            if space.labels_known and name in self.encoding.namespaces and labels.keys
+        )
+
+    # ---- models ------------------------------------------------------------------------------------------------
+
+    def _decode_end(self, model: Any, end: str) -> FoundEnd:
+        """A node has the labels that rules read of nodes."""
+        found = super()._decode_end(model, end)
+        if found.kind is not Kind.NODE:
+            return found
+        nodes = self.encoding.node_labels
+        codes = {key: _number(model, nodes.variable(end, key), nodes.width(key)) for key in nodes.keys}
+        values = {key: nodes.value(key, code) for key, code in codes.items()}
+        return replace(found, labels={key: value for key, value in values.items() if value is not None})
