@@ -157,7 +157,12 @@ def _with_scheme(cluster: Cluster, text: str, scheme: str, rest: str, default_na
     found = tuple(i for i, pod in enumerate(cluster.pods) if (pod.namespace, pod.name) == (namespace, name))
     if not found:
         raise _unknown(text, "pod", [f"pod:{pod.namespace}/{pod.name}" for pod in cluster.pods])
-    return Pods(text=text, positions=found)
+    return Pods(text=text, positions=_objects_first(cluster, found))
+
+
+def _objects_first(cluster: Cluster, positions: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the Pod objects among pods of one name, if there are any: a workload's template may share it."""
+    return tuple(position for position in positions if not cluster.pods[position].template) or positions
 
 
 def _proxy(cluster: Cluster, text: str, scheme: str, namespace: str, name: str) -> AnEnd:
@@ -239,7 +244,7 @@ def _named(cluster: Cluster, text: str, default_namespace: str) -> AnEnd:
         )
     )
     if found:
-        return Pods(text=text, positions=found)
+        return Pods(text=text, positions=_objects_first(cluster, found) if kind == "pod" else found)
     for lost in cluster.lost:
         # A lost endpoint without a name stands for all pods of a namespace that could not be read (LIVE-6).
         if lost.namespace == namespace and (not lost.name or (lost.name == name and kind in ("", lost.kind.lower()))):
