@@ -36,6 +36,8 @@ _OF_SERVICES = (DoorKind.LOAD_BALANCER, DoorKind.NODE_PORT, DoorKind.EXTERNAL_IP
 _ONE_WINS = ("TCPRoute", "UDPRoute")
 """Of these only the oldest route of a listener receives traffic (GW-20)."""
 _SOME_NODE = "some-node"
+_OWN_NODE = "the node that runs the pod"
+ITSELF = "itself: it is one of the proxy's pods (NET-6)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +205,8 @@ class _Ways:
             inside = universe.addresses.bits(IPSet.of_cidrs(*door.source_ranges))
         element = universe.class_of[target.pod]
         found = self._judge.addresses(target) if door.keeps_source else self._judge.rewritten(door, target)
+        if not door.keeps_source and (note := self._judge.only_nodes(target)):
+            via = f"{door.via} ({door.kind.value}, {note})"
         for atoms, reasons in found:
             if atoms & inside:
                 yield WayIn(
@@ -302,7 +306,7 @@ def _connections(target: Target) -> ConnectionSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """Whether a proxy may reach a target; `only` names those of its pods that may, where others may not."""
+    """Whether a proxy may reach a target; `only` names those of its pods that may, where others may not, or itself."""
 
     verdict: Verdict
     only: str = ""
@@ -318,6 +322,7 @@ class Judge:
         self._anybody = Anybody(engine)
         self._by_pods: dict[tuple[tuple[int, ...], int, int], Judged] = {}
         self._by_address: dict[tuple[int, int], tuple[int, int]] = {}
+        self._by_own_node: dict[tuple[int, int], bool] = {}
         self._by_node: dict[tuple[int, int], Mapping[str, Verdict]] = {}
 
     def _key(self, target: Target) -> tuple[int, int]:
@@ -340,7 +345,13 @@ class Judge:
         found = self._by_pods.get(key)
         if found is None:
             found = self._by_pods[key] = self._of_pods(plane, target)
+        if found.verdict is not Verdict.ALLOWED and self.is_its_own(plane, target):
+            return Judged(verdict=Verdict.ALLOWED, only=ITSELF)
         return found
+
+    def is_its_own(self, plane: DataPlane, target: Target) -> bool:
+        """Return whether a target is one of the proxy's pods, which no policy keeps from itself (NET-6)."""
+        return target.pod in plane.positions and not self._cluster.pods[target.pod].template
 
     def _of_pods(self, plane: DataPlane, target: Target) -> Judged:
         element, mask = self._key(target)
@@ -390,7 +401,7 @@ class Judge:
     def rewritten(self, door: Door, target: Target) -> Iterator[tuple[int, tuple[Reason, ...]]]:
         """Yield as `addresses` does for a door behind which pods see the address of the node that took the packet."""
         found = self.nodes(target)
-        verdicts = set(found.values())
+        verdicts = {Verdict.ALLOWED} if self.only_nodes(target) else set(found.values())
         if verdicts == {Verdict.DENIED}:
             return
         element, _ = self._key(target)
@@ -399,6 +410,24 @@ class Judge:
         for version in self._engine.universe.elements[element].families:
             atoms |= addresses.of_family(version)
         yield atoms, () if verdicts == {Verdict.ALLOWED} else (_by_node(door, found),)
+
+    def only_nodes(self, target: Target) -> str:
+        """Return through which nodes a pod behind rewriting doors is reached if not through all; empty: all, or none.
+
+        Policies do not keep the pod's own node from it (NET-4), through which a client may come.
+        """
+        key = self._key(target)
+        if key not in self._by_own_node:
+            masks = self._engine.pair(self._engine.universe.own_node, key[0])
+            self._by_own_node[key] = bool(masks.allowed & key[1])
+        verdicts = self.nodes(target)
+        let_in = sorted(name for name, verdict in verdicts.items() if verdict is Verdict.ALLOWED)
+        if not self._by_own_node[key] or len(let_in) == len(verdicts):
+            return ""
+        assert target.pod is not None
+        others = [name for name in let_in if name != self._cluster.pods[target.pod].node]
+        degree = "at least" if Verdict.UNKNOWN in verdicts.values() else "only"
+        return f"{degree} through {' and '.join((_OWN_NODE, *others))}"
 
     def nodes(self, target: Target) -> Mapping[str, Verdict]:
         """Return what becomes of packets with the address of each loaded node, or of one that nothing is known of."""

@@ -9,15 +9,13 @@ from netcheck.logic.services import Target
 from netcheck.model.flow import Decider, End, PodEnd, Reason, Verdict
 from netcheck.queries.dataplane import DataPlane
 from netcheck.queries.doorways import NOT_READY, usable
-from netcheck.queries.entries import Judge, Judged
+from netcheck.queries.entries import Judge
 from netcheck.queries.fronts import Front, fronts
 from netcheck.queries.ground import Ground, Here
 from netcheck.queries.openings import Clients, Opening, Path
 from netcheck.values.addresses import IPSet
 from netcheck.values.connections import ConnectionSet
 from netcheck.values.ports import PortSet
-
-ONLY_ITSELF = "only through itself: it is one of the proxy's pods (NET-6)"
 
 
 @dataclass(slots=True)
@@ -83,15 +81,9 @@ class Proxied:
             return replace(opening, note=NOT_READY)
         found = self._judge.of_proxy(front.plane, target)
         note = f"only through {found.only}" if found.only else ""
-        if found.verdict is not Verdict.ALLOWED and self._is_its_own(front.plane, target):
-            found, note = Judged(verdict=Verdict.ALLOWED), ONLY_ITSELF
         opening = replace(opening, verdict=found.verdict, reasons=found.reasons, note=note)
         opening = replace(opening, decided_by=self._confirmed(way, opening))
         return _doubted(opening, () if () in way.doubts else way.doubts[0])
-
-    def _is_its_own(self, plane: DataPlane, target: Target) -> bool:
-        """Return whether the backend is one of the proxy's pods, which no policy keeps from itself (NET-6)."""
-        return target.pod in plane.positions and not self._ground.given.pods[target.pod].template
 
     def _confirmed(self, way: _Way, opening: Opening) -> tuple[Decider, ...]:
         """Return what decided a flow that shows the verdict, which the oracle has confirmed."""
@@ -115,7 +107,7 @@ class Proxied:
         for position in plane.positions:
             if position != target.pod and certain >> ground.universe.class_of[position] & 1:
                 return PodEnd(ground.cluster.pods[position])
-        if verdict is Verdict.ALLOWED and self._is_its_own(plane, target):
+        if verdict is Verdict.ALLOWED and self._judge.is_its_own(plane, target):
             return PodEnd(ground.cluster.pods[target.pod])
         outside = ground.in_family_of(element, ground.outside) & certain
         strangers = ground.newcomers & certain

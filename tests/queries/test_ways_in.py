@@ -80,6 +80,7 @@ def ways(cluster: Cluster, scope: Scope | None = None) -> dict[str, list[str]]:
     return out
 
 
+THROUGH_ITS_NODE = "Service shop/web (NodePort, only through the node that runs the pod)"
 BALANCED, BY_NODE, BY_ADDRESS = (f"Service shop/web ({kind})" for kind in ("LoadBalancer", "NodePort", "externalIP"))
 
 
@@ -94,9 +95,12 @@ class TestServices:
     def test_each_type_has_its_doors(self, extra: str, via: str | None) -> None:
         assert ways(loaded(POD, service(extra))) == ({"ip:rest": [via]} if via else {})
 
-    def test_a_closed_pod_is_reached_through_none(self) -> None:
-        for extra in ("type: NodePort", "type: LoadBalancer, externalTrafficPolicy: Local"):
-            assert ways(loaded(POD, service(extra), CLOSED)) == {}
+    def test_a_closed_pod_is_reached_through_its_own_node_alone(self) -> None:
+        assert ways(loaded(POD, service("type: LoadBalancer, externalTrafficPolicy: Local"), CLOSED)) == {}
+        cluster = loaded(POD, service("type: NodePort"), NODES, CLOSED)
+        assert ways(cluster) == {"ip:rest": [THROUGH_ITS_NODE]}
+        profile = cluster.profile.with_switch("own_node_ingress", Switch.NO)
+        assert ways(replace(cluster, profile=profile)) == {}
 
     def test_np_22_local_keeps_the_address_of_the_client(self) -> None:
         text = service("type: LoadBalancer, externalTrafficPolicy: Local")
@@ -104,24 +108,28 @@ class TestServices:
 
     def test_np_22_cluster_makes_the_client_a_node(self) -> None:
         text = service("type: NodePort")
-        assert ways(loaded(POD, text, NODES, block("203.0.113.0/24"))) == {}
+        assert ways(loaded(POD, text, NODES, block("203.0.113.0/24")))["ip:rest"] == [THROUGH_ITS_NODE]
         both = ways(loaded(POD, text, NODES, block("10.0.0.0/16")))
         assert both == {id_: [BY_NODE] for id_ in ("ip:10.0.0.0/16", "ip:rest")}
 
     def test_np_22_where_only_some_nodes_are_let_in_the_node_decides(self) -> None:
         found = ways(loaded(POD, service("type: NodePort"), NODES, block("10.0.0.0/24")))
-        assert found["ip:10.0.0.0/24"] == [f"{BY_NODE} [NP-22]"]
+        assert found["ip:10.0.0.0/24"] == [THROUGH_ITS_NODE.replace("pod)", "pod and n1)")]
+        cluster = loaded(POD, service("type: NodePort"), NODES, block("10.0.0.0/24"))
+        profile = cluster.profile.with_switch("own_node_ingress", Switch.NO)
+        assert ways(replace(cluster, profile=profile))["ip:10.0.0.0/24"] == [f"{BY_NODE} [NP-22]"]
 
     def test_np_22_nodes_that_are_not_loaded_lie_somewhere_private(self) -> None:
         text = POD, service("type: NodePort")
-        assert ways(loaded(*text, block("203.0.113.0/24"))) == {}
-        assert ways(loaded(*text, block("10.0.0.0/24")))["ip:rest"] == [f"{BY_NODE} [NP-22]"]
+        assert ways(loaded(*text, block("203.0.113.0/24")))["ip:rest"] == [THROUGH_ITS_NODE]
+        found = ways(loaded(*text, block("10.0.0.0/24")))["ip:rest"]
+        assert found == [THROUGH_ITS_NODE.replace("only", "at least")]
         assert ways(loaded(*text, block("0.0.0.0/0")))["ip:rest"] == [BY_NODE]
 
     def test_cidrs_that_do_not_match_nodes_do_not_let_them_in(self) -> None:
         cluster = loaded(POD, service("type: NodePort"), NODES, block("10.0.0.0/16"))
         profile = cluster.profile.with_switch("cidr_matches_nodes", Switch.NO)
-        assert ways(replace(cluster, profile=profile)) == {}
+        assert set(map(tuple, ways(replace(cluster, profile=profile)).values())) == {(THROUGH_ITS_NODE,)}
 
     def test_svc_18_source_ranges_cut_the_load_balancer_and_not_the_node_port(self) -> None:
         text = service("type: LoadBalancer, loadBalancerSourceRanges: [198.51.100.0/25]")
@@ -183,6 +191,12 @@ class TestProxiesThatAreNotLoaded:
         assert self.found(everything, cidr_matches_nodes=Switch.UNKNOWN, cidr_matches_pods=Switch.UNKNOWN) == [
             f"{VIA} [ING-13]"
         ]
+
+    def test_net_6_a_proxy_that_is_its_own_backend_reaches_itself(self) -> None:
+        cluster = loaded(POD, service("type: ClusterIP"), INGRESS, CLOSED)
+        cluster = replace(cluster, controllers=(Controller(namespace="shop", labels={"app": "web"}),))
+        (found,) = ways(cluster).values()
+        assert found == [f"{VIA} (only through itself: it is one of the proxy's pods (NET-6))"]
 
     def test_of_several_pods_those_that_may_are_named(self) -> None:
         labels = "app.kubernetes.io/name: ingress-nginx, app.kubernetes.io/component: controller"
