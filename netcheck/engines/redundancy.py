@@ -19,7 +19,7 @@ from functools import cached_property
 from netcheck.engines.smt import Refuter
 from netcheck.engines.terms import Context, Encoding, conj, neg
 from netcheck.logic.classes import Universe
-from netcheck.logic.ir import Kind, Program
+from netcheck.logic.ir import Kind, Program, Stage
 from netcheck.logic.translate import resolutions, translate
 from netcheck.model.cluster import Cluster
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, Namespace
@@ -140,15 +140,19 @@ class _Questions:
     @cached_property
     def _solvers(self) -> tuple[Refuter, ...]:
         programs = [translate(self._bare, profile) for profile in resolutions(self._bare)]
-        return tuple(Refuter(self._text(program), _TIMEOUT_MS) for program in programs)
+        enforced = [program for program in programs if self._stages(program)]
+        return tuple(Refuter(self._text(program), _TIMEOUT_MS) for program in enforced)
+
+    def _stages(self, program: Program) -> list[Stage]:
+        """Return the stages of the policies; none where the plugin is taken to enforce nothing."""
+        return [stage for group in program.pipeline(self._direction).groups for stage in group.stages]
 
     def _text(self, program: Program) -> list[str]:
         """Return the constants `sj`/`nj`: policy j selects the subject or does not; `qi`/`ki`: rule i matches or not."""
         encoding = Encoding(Universe(self._bare, [program]), [program])
         defined = [encoding.well_formed(), *self._flow(encoding)]
         lines = []
-        stages = [stage for group in program.pipeline(self._direction).groups for stage in group.stages]
-        both = [self._stage_terms(encoding, program, stage) for stage in stages]
+        both = [self._stage_terms(encoding, program, stage) for stage in self._stages(program)]
         number = 0
         for place, (subject, rules) in zip(self.members, both, strict=True):
             lines += _named(f"s{place}", f"n{place}", subject)
@@ -163,11 +167,10 @@ class _Questions:
             *lines,
         ]
 
-    def _stage_terms(self, encoding: Encoding, program: Program, stage: object) -> tuple[str, list[str]]:
+    def _stage_terms(self, encoding: Encoding, program: Program, stage: Stage) -> tuple[str, list[str]]:
         subject, peer = ("d", "s") if self._direction is Direction.INGRESS else ("s", "d")
         found = [
-            encoding.stage_terms(stage, Context(program, self._direction, version, subject, peer))  # type: ignore[arg-type]
-            for version in (4, 6)
+            encoding.stage_terms(stage, Context(program, self._direction, version, subject, peer)) for version in (4, 6)
         ]
         (subject4, rules4), (subject6, rules6) = found
         return _family(subject4, subject6), [_family(four, six) for four, six in zip(rules4, rules6, strict=True)]
@@ -194,6 +197,8 @@ class _Questions:
 
     def _refuted(self, wanted: str, others: Sequence[str]) -> tuple[int, ...] | None:
         """Return the numbers of few others of which one holds wherever `wanted` does."""
+        if not self._solvers:
+            return None
         needed: set[str] = set()
         for solver in self._solvers:
             core = solver.refuted([wanted, *others])

@@ -7,7 +7,7 @@ worked, and it does not.
 When to ignore it: the rule at the other end is still to be written, or lies in a repository that is not loaded.
 How it is decided: by the set engine: no loaded pod that the rule selects and no loaded pod that it names may talk on a port of
 the rule. Peers without labels (`podSelector: {}` alone) are never reported, nor ports on which no loaded pod listens, nor rules
-of which some connection passes. The denied flow is replayed.
+of which some connection passes, nor servers that the client's rule opens by the port of a Service (NC109). The denied flow is replayed.
 Source: SEMANTICS NP-6.
 """
 
@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from netcheck.lint.dns import names_dns
 from netcheck.lint.finding import Finding, Related
+from netcheck.lint.listening import Listening
 from netcheck.lint.reading import Read, all_rules, holds
 from netcheck.lint.rule import Rule, Snapshot
 from netcheck.lint.snapshot import Subjects
@@ -148,7 +149,7 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
             if isinstance(peer, PodPeer) and _is_specific(peer):
                 pairs = _pairs(snapshot, policy, direction, peer)
                 dead = list(_dead(snapshot, direction, rule, pairs)) if pairs else []
-                if dead:
+                if dead and not _uses_service_port(snapshot, direction, dead[0].pair):
                     yield _finding(snapshot, (policy, direction, rule, path), peer, pairs, dead)
 
 
@@ -217,6 +218,22 @@ def _passes(snapshot: Snapshot, pair: _Pair, found: ContainerPort, item: PolicyP
         numbers = PortSet.all() if item.port is None else PortSet.of((item.port, item.end_port or item.port))
         mask |= ports.mask(ConnectionSet.of({Protocol(item.protocol): numbers}))
     return any(part.mask & mask and part.may & element for table in pair.other.tables.values() for part in table.parts)
+
+
+def _uses_service_port(snapshot: Snapshot, direction: Direction, pair: _Pair) -> bool:
+    """Return whether the client's own rule for the server names the port of a Service: that is NC109's."""
+    if direction is Direction.EGRESS:
+        return False
+    led = {found.item.port for found in Listening(snapshot).led((pair.subject,)) if found.number != found.item.port}
+    return bool(led) and any(
+        item.port in led
+        for policy in pair.other.policies
+        for rule in policy.egress
+        if any(
+            isinstance(peer, PodPeer) and pair.subject in snapshot.peers(policy.namespace, peer) for peer in rule.peers
+        )
+        for item in rule.ports
+    )
 
 
 def _finding(snapshot: Snapshot, read: Read, peer: PodPeer, pairs: Sequence[_Pair], dead: Sequence[_Dead]) -> Finding:

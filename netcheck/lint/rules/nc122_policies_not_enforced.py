@@ -67,11 +67,11 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
     cluster = snapshot.cluster
     if not cluster.policies:
         return
-    number = counted(len(cluster.policies), "NetworkPolicy has", "NetworkPolicies have")
+    number = counted(len(cluster.policies), "NetworkPolicy", "NetworkPolicies")
     if cluster.profile.enforced is Switch.NO:
         first = cluster.policies[0]
         yield RULE.finding(
-            f"{number} no effect: the `{cluster.profile.name}` profile enforces none",
+            f"no effect of {number}: the `{cluster.profile.name}` profile enforces none",
             about=first.label,
             place=first.place,
             hint="install a plugin that enforces them, or name the right one with --cni",
@@ -79,7 +79,7 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
         return
     for name, kind, place in _idle(snapshot):
         yield RULE.finding(
-            f"{number} no effect where `{name}` is the only network plugin, as it is here: {kind}",
+            f"no effect of {number}: `{name}` is the only network plugin here, and {kind}",
             about=f"DaemonSet {name}",
             place=place,
             severity="error" if snapshot.whole else "warning",

@@ -41,13 +41,10 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
             first = min(
                 policies, key=lambda policy: (policy.place.file, policy.place.line) if policy.place else ("", 0)
             )
-            number = counted(
-                item.count,
-                f"{item.kind} ({item.api_version}) is",
-                f"objects of kind {item.kind} ({item.api_version}) are",
-            )
+            number = counted(item.count, "object")
             yield RULE.finding(
-                f"{number} not modelled: {item.effect}, so verdicts about the pods concerned are unknown",
+                f"`{item.kind}` ({item.api_version}, {number}) is not modelled: {item.effect}, so verdicts about the pods "
+                "concerned are unknown",
                 about=first.label,
                 place=first.place,
             )

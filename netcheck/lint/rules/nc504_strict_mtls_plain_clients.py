@@ -135,7 +135,7 @@ def _of_webhook(webhook: Webhook, shut: _Shut) -> Finding:
 
 def _of_service(service: Service, shut: _Shut) -> Finding:
     return RULE.finding(
-        f"{service.type.value} leads clients from outside to `{owner(shut.pod)}`, which takes mTLS only: they are refused",
+        f"`{service.type.value}` leads clients from outside to `{owner(shut.pod)}`, which takes mTLS only: they are refused",
         about=f"Service {service.namespace}/{service.name}",
         place=service.place,
         related=_related(shut),

@@ -77,7 +77,7 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
             whose = addresses.get(_number(address)) if length in ("", "32", "128") else None
             if whose:
                 yield RULE.finding(
-                    f"CIDR `{block.cidr}` is the address of {whose}, which CIDRs do not match unless Cilium is told so",
+                    f"the CIDR `{block.cidr}` is the address of {whose}, which CIDRs do not match unless Cilium is told so",
                     about=policy.label,
                     place=block.place,
                     hint="select it by labels, or by entity (`host`, `remote-node`, `kube-apiserver`)",
