@@ -128,11 +128,24 @@ class _Why:
             (Direction.INGRESS, self._asked.destinations, "destination"),
             (Direction.EGRESS, self._asked.sources, "source"),
         ):
+            if who == "source" and self._asked.intent.demand is Demand.ONLY and self._asked.intent.closes is Closes.TO:
+                continue  # those listed are not those denied
             chosen = [item for item in selector.requirements if item not in _fixed(side)]
-            if chosen and self._acts(policy, direction):
+            if chosen and self._acts(policy, direction) and self._selects_some(policy, selector, side):
                 labels = LabelSelector.of(expressions=chosen)
                 parts.append(f"a {who} pod whose creator does not label it `{labels}`")
         return "; ".join(parts)
+
+    def _selects_some(self, policy: NetworkPolicy | AdminPolicy, selector: LabelSelector, side: Side) -> bool:
+        """Return whether the policy selects some pod of a side by its labels."""
+        elements = self._question.engine.universe.elements
+        pods = self._question.cluster.pods
+        return any(
+            selector.matches(pods[member].labels)
+            for number in indexes(side.possible & self._question.table.pods)
+            for member in elements[number].members
+            if not isinstance(policy, NetworkPolicy) or pods[member].namespace == policy.namespace
+        )
 
     @staticmethod
     def _acts(policy: NetworkPolicy | AdminPolicy, direction: Direction) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from itertools import product
 
 import pytest
 
 from netcheck.model.flow import AddressEnd, Flow, NodeEnd, PodEnd, Verdict
 from netcheck.model.intents import Closes, Demand, Intent, IntentPort, IntentScope, NamedEnd, SelectedPods
+from netcheck.model.objects import NAMESPACE_NAME_LABEL, Namespace, Pod, WorkloadId
 from netcheck.queries.verify import verify
 from netcheck.queries.verify_results import Outcome
 from netcheck.semantics.decide import decide
@@ -186,3 +188,62 @@ def test_outcomes_are_those_of_the_oracle_flow_by_flow(seed):
                for end in (*intent.sources, *intent.destinations)):
             continue  # whether an end stands for anything is not known
         assert ours.outcome is brute.outcome(intent), (seed, intent, ours)
+
+
+# ---- pods that could be created ----------------------------------------------------------------------------------------
+
+
+def new_pods(rng, cluster, count):
+    """Clusters with one pod more, and that pod: in any namespace, also a new one, with any labels."""
+    lies_in = cluster.addressing.pods_lie_in()
+    addresses = tuple(next((cidr.split("/")[0] for cidr in lies_in if (":" in cidr) == six), "") for six in (False, True))
+    for number in range(count):
+        namespaces = dict(cluster.namespaces)
+        name = rng.choice([*sorted(namespaces), "brand-new"])
+        if name not in namespaces:
+            namespaces[name] = Namespace(name=name, labels={**strategies.labels(rng), NAMESPACE_NAME_LABEL: name})
+        pod = Pod(
+            namespace=name,
+            name=f"new-{number}",
+            workload=WorkloadId(name, "Pod", f"new-{number}"),
+            labels=strategies.labels(rng),
+            addresses=tuple(text for text in addresses if text),
+            ports=strategies.container_ports(rng),
+        )
+        yield replace(cluster, namespaces=namespaces, pods=(*cluster.pods, pod)), pod
+
+
+def selects(cluster, end, pod):
+    """Whether a selector surely selects a pod."""
+    in_namespace = end.namespaces is None or pod.namespace in end.namespaces
+    return in_namespace and end.pods.matches(pod.labels) and namespace_bounds(cluster, pod.namespace, end.namespace_labels)[0]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_holds_for_any_pod_holds_for_pods_that_are_created(seed):
+    """Violations are replayed by `verify` itself; here what it proves is tried on pods with labels drawn at random."""
+    cluster = strategies.of_seed(seed, size="tiny", admin=seed % 3 == 0)
+    rng = random.Random(seed)
+    target = rng.choice(cluster.pods)
+    to = NamedEnd(text=f"{target.namespace}/{target.workload.kind.lower()}/{target.workload.name}")
+    ports = (IntentPort(port="80", protocol="TCP"), IntentPort(port="443", protocol="TCP"))
+    chosen = [end for end in (an_end(rng, cluster) for _ in range(4)) if end is not ANYBODY]
+    intents = [
+        Intent(name=f"{demand.value}-{n}", demand=demand, sources=(end,), destinations=(to,), ports=ports,
+               scope=IntentScope.ANY_POD, allow_empty=True)
+        for n, end in enumerate(chosen) for demand in Demand
+    ]  # fmt: skip
+    held = [item.intent for item in verify(cluster, intents).results if item.outcome is Outcome.HOLDS]
+    position = [pod.workload for pod in cluster.pods].index(target.workload)
+    for bigger, pod in new_pods(rng, cluster, 12):
+        for intent in held:
+            inside = selects(bigger, intent.sources[0], pod)
+            perhaps = namespace_bounds(bigger, pod.namespace, intent.sources[0].namespace_labels)[1]
+            if (intent.demand is Demand.ONLY and (inside or perhaps)) or (intent.demand is not Demand.ONLY and not inside):
+                continue
+            for port in (80, 443):
+                flow = Flow(source=PodEnd(pod), destination=PodEnd(bigger.pods[position]), protocol=Protocol.TCP, port=port)
+                if not families(bigger, flow.source) & families(bigger, flow.destination):
+                    continue
+                wanted = Verdict.ALLOWED if intent.demand is Demand.ALLOW else Verdict.DENIED
+                assert decide(bigger, flow).verdict is wanted, (seed, intent, pod)
