@@ -305,7 +305,8 @@ class Flows:
         labels = {NAMESPACE_NAME_LABEL: UNKNOWN_PROXY}
         inferred = Namespace(name=UNKNOWN_PROXY, labels=labels, labels_known=False)
         namespaces = {**cluster.namespaces, UNKNOWN_PROXY: inferred}
-        cluster = replace(cluster, pods=(*cluster.pods, proxy), namespaces=namespaces)
+        addressing = replace(cluster.addressing, pod_cidrs=())  # of what family the proxy is, they do not tell (NET-2)
+        cluster = replace(cluster, pods=(*cluster.pods, proxy), namespaces=namespaces, addressing=addressing)
         target = self.cluster.pods[destination]
         flow = Flow(source=PodEnd(proxy), destination=PodEnd(target), protocol=protocol, port=port)
         decision = replayed(cluster, flow, verdict)

@@ -134,6 +134,11 @@ def test_no_part_of_a_way_is_in_doubt(first):
             assert _is_coherent(item), (seed, item)
 
 
+def test_the_family_of_a_proxy_that_is_not_loaded_is_not_that_of_the_pods_of_the_input():
+    """Seed 1591: all pod addresses are said to be IPv6, and a pod has one of IPv4."""
+    assert any(item.delivered.value == "yes" for item in followed(1591))
+
+
 def test_ways_of_every_sort_are_drawn():
     found = [item for seed in range(60) for item in followed(seed)]
     assert len(found) > 60 * REQUESTS * 0.6
