@@ -44,7 +44,8 @@ conformance:  ## Verdicts of other projects' test suites (CORPUS=../shared/corpu
 	@if [ -x ../shared/tools/conformance ] && [ -d $(CORPUS) ]; then \
 	  $(BIN)/python ../shared/tools/conformance --netcheck $(abspath $(BIN))/netcheck --corpus $(CORPUS) \
 	    $(if $(wildcard testdata/justified.yaml),--justified testdata/justified.yaml) $(CONFORMANCE_OPTIONS) && \
-	  $(BIN)/python -m tests.conformance_status $(CORPUS) --justified testdata/justified.yaml; \
+	  $(BIN)/python -m tests.conformance_status $(CORPUS) --justified testdata/justified.yaml && \
+	  $(BIN)/python -m tests.conformance_queries $(CORPUS) --justified testdata/justified.yaml; \
 	else echo "no conformance tool or no corpus at $(CORPUS): nothing compared"; fi
 
 real:  ## Traces of real manifests that are not in this repository (REAL=../shared/real).
