@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "verify": ("verify", "verify", "Do these intents hold? With a witness of each that does not."),
         "init-intents": ("init_intents", "init_intents", "A draft of intents from what is allowed today."),
         "migrate": ("migrate", "migrate", "AdminNetworkPolicies as ClusterNetworkPolicies, with the proof."),
+        "snapshot": ("snapshot", "snapshot", "What can be read of a cluster, in one file that every command takes."),
         "explain": ("catalogue", "explain", "The page of one lint rule."),
         "rules": ("catalogue", "rules", "All lint rules."),
         "schema": ("schema_of", "schema", "The JSON Schema of an output."),

@@ -72,7 +72,9 @@ def files_of(source: str, reading: Reading) -> Iterator[SourceFile]:
         how = live.Reading(access=reading.access, namespaces=reading.namespaces, progress=reading.progress)
         yield SourceFile(source, _nothing, capture=lambda: live.read_cluster(source, how))
     elif source.endswith(SNAPSHOT):
-        raise UsageError(f"`{source}`: snapshots are not supported yet")
+        from netcheck.load.snapshot import read_snapshot  # noqa: PLC0415
+
+        yield SourceFile(source, _nothing, capture=lambda: read_snapshot(source))
     elif source.startswith("git:"):
         from netcheck.load.git import files_of_revision  # noqa: PLC0415 - starts a process
 

@@ -69,12 +69,6 @@ def test_a_missing_path_is_an_input_error_that_names_it():
         load(["nowhere"])
 
 
-@pytest.mark.parametrize("source", ["cluster:", "cluster:prod", "x.json.gz"])
-def test_live_sources_are_refused_for_now(source):
-    with pytest.raises(UsageError, match="not supported yet"):
-        load([source])
-
-
 def test_nothing_usable_is_an_input_error_that_says_what_was_looked_for(tmp_path):
     with pytest.raises(InputError, match=r"no \*\.yaml"):
         load([str(tmp_path)])
