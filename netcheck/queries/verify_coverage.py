@@ -23,14 +23,15 @@ def uncovered_flows(question: Question) -> tuple[Uncovered, ...]:
     """Return the allowed connections that no intent speaks of, sorted."""
     table = question.table
     spoken = [(_sources(asked, table), _boxes(asked, table)) for asked in question.asked]
-    rest: dict[_Rest, int] = {}
+    rest: dict[tuple[int, int], int] = {}
     for group in table.groups:
         allowed = {box.mask: box.destinations & table.ends for box in group.allowed}
         allowed = {mask: held for mask, held in allowed.items() if held}
         for sources, boxes in _parts(group.sources & table.ends, spoken) if allowed else ():
             left = tuple(sorted(minus(allowed, boxes).items()))
             for chosen, flows in _without_selves(sources, left, table):
-                rest[flows] = rest.get(flows, 0) | chosen
+                for flow in flows:
+                    rest[flow] = rest.get(flow, 0) | chosen
     names = _Names(question)
     found = (
         Uncovered(
@@ -38,8 +39,7 @@ def uncovered_flows(question: Question) -> tuple[Uncovered, ...]:
             destinations=names.of(destinations),
             connections=question.engine.connections(mask),
         )
-        for flows, sources in rest.items()
-        for mask, destinations in flows
+        for (mask, destinations), sources in rest.items()
     )
     return tuple(sorted(found, key=lambda item: (item.sources, item.destinations, str(item.connections))))
 

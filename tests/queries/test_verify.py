@@ -8,14 +8,18 @@ from itertools import product
 
 import pytest
 
+from netcheck.load.intents import intent_documents, read_intents
+from netcheck.load.loader import load_text
 from netcheck.model.flow import AddressEnd, Flow, NodeEnd, PodEnd, Verdict
 from netcheck.model.intents import Closes, Demand, Intent, IntentPort, IntentScope, NamedEnd, SelectedPods
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, Namespace, Pod, WorkloadId
-from netcheck.queries.verify import verify
+from netcheck.queries.draft_intents import draft_intents
+from netcheck.queries.verify import IntentsRefused, verify
 from netcheck.queries.verify_results import Outcome
+from netcheck.report.intents_yaml import intents_yaml
 from netcheck.semantics.decide import decide
 from netcheck.values.addresses import address_number
-from netcheck.values.labels import LabelSelector, Operator, Requirement
+from netcheck.values.labels import LabelSelector
 from netcheck.values.ports import Protocol
 from tests import strategies
 
@@ -124,10 +128,12 @@ class Brute:
         for source, destination in product(self.ends, self.ends):
             if not is_pair(self.cluster, source, destination):
                 continue
-            for port in self.all_ports:
-                if self.forbidden(intent, source, destination, port, (sources, destinations), certainly=certainly):
-                    if self.verdict(source, destination, port) in bad:
-                        return True
+            if any(
+                self.verdict(source, destination, port) in bad
+                for port in self.all_ports
+                if self.forbidden(intent, source, destination, port, (sources, destinations), certainly=certainly)
+            ):
+                return True
         return False
 
     def forbidden(self, intent, source, destination, port, sides, *, certainly):
@@ -184,8 +190,10 @@ def test_outcomes_are_those_of_the_oracle_flow_by_flow(seed):
     found = {item.intent.name: item for item in verify(cluster, intents).results}
     for intent in intents:
         ours = found[intent.name]
-        if any(not members(cluster, end, brute.ends)[0] and members(cluster, end, brute.ends)[1]
-               for end in (*intent.sources, *intent.destinations)):
+        if any(
+            not members(cluster, end, brute.ends)[0] and members(cluster, end, brute.ends)[1]
+            for end in (*intent.sources, *intent.destinations)
+        ):
             continue  # whether an end stands for anything is not known
         assert ours.outcome is brute.outcome(intent), (seed, intent, ours)
 
@@ -196,7 +204,9 @@ def test_outcomes_are_those_of_the_oracle_flow_by_flow(seed):
 def new_pods(rng, cluster, count):
     """Clusters with one pod more, and that pod: in any namespace, also a new one, with any labels."""
     lies_in = cluster.addressing.pods_lie_in()
-    addresses = tuple(next((cidr.split("/")[0] for cidr in lies_in if (":" in cidr) == six), "") for six in (False, True))
+    addresses = tuple(
+        next((cidr.split("/")[0] for cidr in lies_in if (":" in cidr) == six), "") for six in (False, True)
+    )
     for number in range(count):
         namespaces = dict(cluster.namespaces)
         name = rng.choice([*sorted(namespaces), "brand-new"])
@@ -216,7 +226,11 @@ def new_pods(rng, cluster, count):
 def selects(cluster, end, pod):
     """Whether a selector surely selects a pod."""
     in_namespace = end.namespaces is None or pod.namespace in end.namespaces
-    return in_namespace and end.pods.matches(pod.labels) and namespace_bounds(cluster, pod.namespace, end.namespace_labels)[0]
+    return (
+        in_namespace
+        and end.pods.matches(pod.labels)
+        and namespace_bounds(cluster, pod.namespace, end.namespace_labels)[0]
+    )
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -239,11 +253,263 @@ def test_what_holds_for_any_pod_holds_for_pods_that_are_created(seed):
         for intent in held:
             inside = selects(bigger, intent.sources[0], pod)
             perhaps = namespace_bounds(bigger, pod.namespace, intent.sources[0].namespace_labels)[1]
-            if (intent.demand is Demand.ONLY and (inside or perhaps)) or (intent.demand is not Demand.ONLY and not inside):
+            if (intent.demand is Demand.ONLY and (inside or perhaps)) or (
+                intent.demand is not Demand.ONLY and not inside
+            ):
                 continue
             for port in (80, 443):
-                flow = Flow(source=PodEnd(pod), destination=PodEnd(bigger.pods[position]), protocol=Protocol.TCP, port=port)
+                flow = Flow(
+                    source=PodEnd(pod), destination=PodEnd(bigger.pods[position]), protocol=Protocol.TCP, port=port
+                )
                 if not families(bigger, flow.source) & families(bigger, flow.destination):
                     continue
                 wanted = Verdict.ALLOWED if intent.demand is Demand.ALLOW else Verdict.DENIED
                 assert decide(bigger, flow).verdict is wanted, (seed, intent, pod)
+
+
+# ---- single stories ----------------------------------------------------------------------------------------------------
+
+SHOP = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {env: prod}}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: dev, labels: {env: dev}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {matchLabels: {app: web}}
+  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: i}]}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: db, namespace: shop}
+spec:
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {containers: [{name: c, image: i, ports: [{containerPort: 5432, name: sql}]}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: test, namespace: dev}
+spec:
+  selector: {matchLabels: {app: test}}
+  template: {metadata: {labels: {app: test}}, spec: {containers: [{name: c, image: i}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: shop}
+spec: {selector: {app: db}, ports: [{port: 80, targetPort: sql}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: db, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: db}}
+  ingress: [{from: [{podSelector: {matchLabels: {app: web}}}], ports: [{port: sql}]}]
+"""
+WALL = """---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: wall, namespace: %s}
+spec: {podSelector: {}, policyTypes: [%s]}
+"""
+STRAY = """---
+apiVersion: v1
+kind: Pod
+metadata: {name: stray, namespace: %s, labels: {app: stray}}
+spec: {containers: [{name: c, image: i}]}
+"""
+REFUSED = """---
+apiVersion: v1
+kind: Pod
+metadata: {name: broken, namespace: dev}
+spec: {containers: 7}
+"""
+
+
+def judged(body, text=SHOP, **options):
+    """The result of one intent over a text."""
+    document = f"apiVersion: netcheck/v1\nkind: Intents\nintents:\n  - name: it\n    {body}\n"
+    intents, problems = read_intents(intent_documents(document.encode(), "i.yaml")[0])
+    assert not problems, problems
+    return verify(load_text(text).cluster, intents, **options).results[0]
+
+
+NO_NEW_PODS = "assuming: {noNewNamespaces: true, noNewPods: [{namespace: shop}, {namespace: dev}]}"
+NO_NEW_SPACES = "allowEmpty: true\n    assuming: {noNewNamespaces: {matchLabels: {env: test}}}"
+STORIES = [
+    ("allow: {from: shop/web, to: 'svc:shop/db', ports: [80]}", Outcome.HOLDS),
+    ("allow: {from: shop/web, to: shop/db, ports: [sql]}", Outcome.HOLDS),
+    ("allow: {from: shop/web, to: shop/db}", Outcome.HOLDS),
+    ("allow: {from: shop/web, to: shop/db, ports: [5432, 5433]}", Outcome.VIOLATED),
+    ("allow: {from: dev/test, to: 'svc:shop/db'}", Outcome.VIOLATED),
+    ("deny: {from: dev/test, to: 'svc:shop/db'}", Outcome.HOLDS),
+    ("deny: {from: 'ns:env=dev', to: shop/db}", Outcome.HOLDS),
+    ("deny: {from: all-pods, to: shop/db}", Outcome.VIOLATED),
+    ("deny: {from: internet, to: shop/db}", Outcome.HOLDS),
+    ("deny: {from: internet, to: shop/web}", Outcome.VIOLATED),
+    ("only: {from: shop/web, to: shop/db}", Outcome.HOLDS),
+    ("only: {from: [], to: shop/db, ports: [5433]}", Outcome.HOLDS),
+    ("only: {from: [], to: shop/db}", Outcome.VIOLATED),
+    ("only: {from: shop/web, to: shop/db, closes: from}", Outcome.VIOLATED),
+    ("only: {from: shop/web, to: anybody, closes: from}", Outcome.HOLDS),
+    ("deny: {from: shop/db, to: shop/db}", Outcome.VIOLATED),  # there is one pod of it: no two ends (NET-6)
+    ("deny: {from: shop/db, to: shop/db}\n    allowEmpty: true", Outcome.HOLDS),
+    ("deny: {from: 'app=none', to: shop/db}", Outcome.VIOLATED),
+    ("deny: {from: 'app=none', to: shop/db}\n    allowEmpty: true", Outcome.HOLDS),
+    ("deny: {from: [shop/web, shop/wbe], to: shop/web, ports: [1]}", Outcome.VIOLATED),
+    ("deny: {from: dev/test, to: shop/db, ports: [nosuchname]}", Outcome.VIOLATED),
+    ("deny: {from: 'ns=shop,tier=x', to: shop/db}\n    scope: any-pod", Outcome.VIOLATED),
+    ("deny: {from: 'ns=dev', to: shop/db}\n    scope: any-pod", Outcome.HOLDS),
+    ("only: {from: 'ns=shop,app=web', to: shop/db}\n    scope: any-pod", Outcome.HOLDS),
+    ("only: {from: shop/web, to: shop/db}\n    scope: any-pod", Outcome.HOLDS),
+    ("deny: {from: all-pods, to: shop/db, ports: [5433]}\n    scope: any-pod", Outcome.HOLDS),
+    ("allow: {from: 'ns=shop,app=web', to: 'ns=shop,app=db', ports: [5433]}\n    scope: any-pod", Outcome.VIOLATED),
+    (f"deny: {{from: 'app=x', to: shop/web}}\n    scope: any-pod\n    {NO_NEW_PODS}", Outcome.VIOLATED),
+    ("deny: {from: 'ns:env=test', to: shop/web}\n    scope: any-pod", Outcome.VIOLATED),
+    (f"deny: {{from: 'ns:env=test', to: shop/web}}\n    scope: any-pod\n    {NO_NEW_SPACES}", Outcome.HOLDS),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "outcome"), STORIES, ids=[body.replace("\n    ", " ") for body, _ in STORIES])
+def test_a_story(body, outcome):
+    assert judged(body).outcome is outcome
+
+
+class TestVacuity:
+    def test_names_what_is_not_there_and_what_is(self):
+        found = judged("deny: {from: [shop/web, shop/wbe], to: shop/db}")
+        assert found.vacuous
+        assert (
+            found.message
+            == "vacuous: `shop/wbe` names no loaded workload or pod; did you mean `shop/web` or `shop/db`?"
+        )
+
+    def test_an_end_that_cannot_be_read_is_no_vacuous_one(self):
+        with pytest.raises(IntentsRefused, match=r"i\.yaml:5:18: .*is not a CIDR"):
+            judged("deny: {from: 10.0.0.0/99, to: shop/db}")
+
+    def test_a_service_opens_no_connections(self):
+        with pytest.raises(IntentsRefused, match="opens no connections"):
+            judged("deny: {from: 'svc:shop/db', to: shop/db}")
+
+
+class TestUnknown:
+    def test_labels_of_a_namespace_that_nobody_defines(self):
+        found = judged("deny: {from: 'ns:env=dev', to: shop/web}", SHOP + STRAY % "elsewhere")
+        assert found.outcome is Outcome.VIOLATED  # by dev/test, surely
+        found = judged("deny: {from: 'ns:env=test', to: shop/web}", SHOP + STRAY % "elsewhere")
+        assert (found.outcome, found.reasons[0].rule) == (Outcome.UNKNOWN, "WL-3")
+
+    def test_they_do_not_matter_where_nobody_gets_through(self):
+        found = judged(
+            "deny: {from: ['ns:env=test', dev/test], to: shop/db}\n    allowEmpty: true", SHOP + STRAY % "elsewhere"
+        )
+        assert found.outcome is Outcome.HOLDS
+
+    def test_a_refused_pod_is_perhaps_meant(self):
+        found = judged("deny: {from: 'ns=dev', to: shop/db}", SHOP + REFUSED)
+        assert (found.outcome, found.reasons[0].rule) == (Outcome.UNKNOWN, "LIVE-16")
+
+    def test_a_solver_without_time(self):
+        found = judged("deny: {from: 'ns=dev', to: shop/db}\n    scope: any-pod", timeout_ms=1)
+        assert found.outcome in (Outcome.UNKNOWN, Outcome.HOLDS)  # a millisecond may be enough
+        assert found.outcome is Outcome.HOLDS or found.reasons[0].rule == "LIMIT"
+
+
+class TestWitness:
+    def test_of_a_new_pod_has_the_labels_that_let_it_through(self):
+        found = judged("deny: {from: 'ns=shop,tier=x', to: shop/db}\n    scope: any-pod")
+        assert found.evidence.flow.source_labels == "app=web, tier=x"
+        assert found.evidence.flow.port == 5432
+        assert [item.policy for item in found.evidence.decided_by] == ["", "NetworkPolicy shop/db"]
+
+    def test_of_a_denial_names_the_policy(self):
+        found = judged("allow: {from: dev/test, to: 'svc:shop/db'}")
+        assert [item.policy for item in found.evidence.decided_by] == ["NetworkPolicy shop/db"]
+        assert found.evidence.verdict is Verdict.DENIED
+
+
+class TestWhy:
+    def test_one_policy_is_essential_and_selects_by_labels(self):
+        basis = judged("deny: {from: 'ns=dev', to: shop/db}", why=True).basis
+        ((support,),) = basis.ways
+        assert (support.policy, support.essential) == ("NetworkPolicy shop/db", True)
+        assert support.evaded_by == "a destination pod whose creator does not label it `app=db`"
+        assert [item.flow.destination_labels for item in basis.evasions] == ["no labels"]
+
+    def test_independent_reasons_are_ways_of_their_own(self):
+        basis = judged("deny: {from: 'ns=dev', to: shop/db}", SHOP + WALL % ("dev", "Egress"), why=True).basis
+        assert [[item.policy for item in way] for way in basis.ways] == [
+            ["NetworkPolicy dev/wall"],
+            ["NetworkPolicy shop/db"],
+        ]
+        assert not any(item.essential for way in basis.ways for item in way)
+        assert [item.evaded_by for item in basis.ways[0]] == [""]
+        assert basis.unevadable
+
+    def test_several_policies_together(self):
+        basis = judged(
+            "deny: {from: 'ns=dev', to: [shop/db, shop/web]}", SHOP + WALL % ("shop", "Ingress"), why=True
+        ).basis
+        assert [[item.policy for item in way] for way in basis.ways] == [["NetworkPolicy shop/wall"]]
+        assert basis.ways[0][0].essential
+
+    def test_who_takes_the_name_of_another(self):
+        basis = judged("only: {from: shop/web, to: shop/db}", why=True).basis
+        assert [item.flow.source_labels for item in basis.evasions] == ["app=web"]
+
+    @pytest.mark.parametrize("seed", range(20))
+    def test_the_sets_are_what_they_are_said_to_be(self, seed):
+        """Deleting an essential policy breaks the intent; each way holds it up with every other policy deleted."""
+        cluster = strategies.of_seed(seed, size="tiny")
+        cluster = replace(cluster, opaque=())
+        rng = random.Random(seed)
+        for end in (an_end(rng, cluster) for _ in range(4)):
+            target = rng.choice(cluster.pods)
+            to = NamedEnd(text=f"{target.namespace}/{target.workload.kind.lower()}/{target.workload.name}")
+            intent = Intent(name="x", demand=Demand.DENY, sources=(end,), destinations=(to,), allow_empty=True)
+            found = verify(cluster, [intent], why=True, coverage=False).results[0]
+            for way in found.basis.ways if found.basis else ():
+                labels = {item.policy for item in way}
+                alone = replace(cluster, policies=tuple(one for one in cluster.policies if one.label in labels))
+                assert verify(alone, [intent], coverage=False).results[0].outcome is Outcome.HOLDS
+                for item in way:
+                    rest = tuple(one for one in cluster.policies if one.label != item.policy)
+                    without = verify(replace(cluster, policies=rest), [intent], coverage=False).results[0]
+                    assert (without.outcome is not Outcome.HOLDS) == item.essential, (seed, item)
+
+
+class TestCoverage:
+    def test_names_what_no_intent_speaks_of(self):
+        intents, _ = read_intents(
+            intent_documents(
+                b"apiVersion: netcheck/v1\nkind: Intents\nintents:\n"
+                b"  - {name: a, only: {from: anybody, to: [shop/web, dev/test]}}\n"
+                b"  - {name: b, deny: {from: all-pods, to: anybody, ports: [UDP, SCTP]}}\n",
+                "i.yaml",
+            )[0]
+        )
+        found = verify(load_text(SHOP).cluster, intents).uncovered
+        shown = [(item.sources, item.destinations, str(item.connections)) for item in found]
+        pods = ("dev/test[Deployment]", "shop/db[Deployment]", "shop/web[Deployment]")
+        assert shown == [
+            (pods, ("ip:rest",), "TCP/*"),
+            (("shop/web[Deployment]",), ("shop/db[Deployment]",), "TCP/5432"),
+        ]
+
+    @pytest.mark.parametrize("seed", range(25))
+    def test_a_draft_holds_and_speaks_of_everything(self, seed):
+        cluster = strategies.of_seed(seed, admin=seed % 3 == 0)
+        text = "".join(intents_yaml(draft_intents(cluster)))
+        intents, problems = read_intents(intent_documents(text.encode(), "draft.yaml")[0])
+        assert not problems
+        found = verify(cluster, intents)
+        assert {item.outcome for item in found.results} <= {Outcome.HOLDS}
+        assert found.uncovered == ()
