@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import z3
 
@@ -581,12 +582,12 @@ class Refuter:
         self._solver = z3.SolverFor("QF_FD")
         self._solver.set("timeout", timeout_ms)
         self._solver.add(z3.parse_smt2_string("\n".join(lines)))
+        self._named = cache(z3.Bool)
 
     def refuted(self, names: Iterable[str]) -> tuple[str, ...] | None:
         """Return names that are proved never to be true together, among those given; None where that is not proved."""
-        if self._solver.check(*map(z3.Bool, names)) != z3.unsat:
-            return None
-        return tuple(map(str, self._solver.unsat_core()))
+        proved = self._solver.check(*map(self._named, names)) == z3.unsat
+        return tuple(map(str, self._solver.unsat_core())) if proved else None
 
 
 def _name_selector(names: frozenset[str]) -> LabelSelector:
