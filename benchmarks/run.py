@@ -25,7 +25,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,10 +38,11 @@ ANSWERED = (0, 1, 4)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """An input to generate: its folder's name and the generator's options."""
+    """An input to generate: its folder's name and the generator's options; beside it `NAME-HOW` for each of `others`."""
 
     name: str
     options: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +170,11 @@ def prepare(data: Data, home: Path) -> Path:
         command = [sys.executable, "-m", "benchmarks.generate", str(folder), *data.options]
         subprocess.run(command, cwd=ROOT, check=True)
         done.touch()
+    for how in data.others:
+        other = home / f"{data.name}-{how}"
+        if not other.exists():
+            command = [sys.executable, "-m", "benchmarks.rewrite", str(folder), str(other), "--how", how]
+            subprocess.run(command, cwd=ROOT, check=True)
     return folder
 
 
@@ -246,6 +252,30 @@ def netcheck_cases(netcheck: tuple[str, ...], sizes: Sequence[int], home: Path) 
             data=hard,
             budget_s=10.0,
             limit_s=300,
+        )
+
+
+def comparison_cases(netcheck: tuple[str, ...], sizes: Sequence[int], home: Path) -> Iterator[Case]:
+    """Yield a diff as of a pull request, and proofs that two sets of 200 and of 1,000 policies are equal everywhere."""
+    if max(sizes, default=0) >= 10_000:
+        data = replace(_data(10_000, 1_000, "json"), others=("changed",))
+        yield Case(
+            name="diff 10,000/1,000 JSON",
+            command=(*netcheck, "diff", str(home / data.name), str(home / f"{data.name}-changed"), "-o", "table"),
+            data=data,
+            limit_s=300,
+            good=ANSWERED,
+        )
+    for policies, budget in ((200, 10.0), (1_000, 120.0)):
+        data = replace(_data(1_000, policies, "json"), others=("rewritten",))
+        sides = (str(home / data.name), str(home / f"{data.name}-rewritten"))
+        yield Case(
+            name=f"compare {policies:,} policies",
+            command=(*netcheck, "compare", *sides, "--solver-timeout", "120"),
+            data=data,
+            budget_s=budget,
+            limit_s=300,
+            good=(0,),
         )
 
 
@@ -344,6 +374,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     installed = Path(sys.executable).with_name("netcheck")
     netcheck = (given.netcheck,) if given.netcheck else (str(installed),)
     cases = list(netcheck_cases(netcheck, _sizes(given.sizes), given.data))
+    cases += comparison_cases(netcheck, _sizes(given.sizes), given.data)
     if given.peer_nca:
         cases += nca_cases(given.peer_nca, _sizes(given.peer_sizes), given.data, given.peer_limit)
     context = environment()

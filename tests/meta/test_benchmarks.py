@@ -9,7 +9,9 @@ import sys
 
 import pytest
 
-from benchmarks import generate, run
+from benchmarks import generate, rewrite, run
+from netcheck.load.loader import LoadOptions, load
+from netcheck.queries.diff import diff
 
 
 def items(folder, name):
@@ -93,3 +95,13 @@ def test_a_command_that_does_not_exist_is_reported_and_does_not_stop_the_rest(tm
     result = run.run_case(run.Case(name="x", command=(str(tmp_path / "none"),), budget_s=1.0), tmp_path, 1)
     assert result.outcome == "error"
     assert result.over_budget
+
+
+def test_the_other_side_of_a_comparison_is_what_its_name_says(tmp_path):
+    generate.generate(tmp_path / "one", pods=400, policies=250, form="json")
+    before = load((str(tmp_path / "one"),), LoadOptions()).cluster
+    for how, differs in (("rewritten", False), ("changed", True)):
+        rewrite.rewrite(tmp_path / "one", tmp_path / how, how)
+        after = load((str(tmp_path / how),), LoadOptions()).cluster
+        assert after.policies != before.policies
+        assert diff(before, after).differs is differs
