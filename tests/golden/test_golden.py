@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXPECTED = Path(__file__).parent / "expected"
 SHOP = "testdata/quickstart"
 DOORS = "testdata/scenarios/doors-to-a-shop/cluster.yaml"
+INTENTS = "testdata/intents/shop.yaml"
 CASES = {
     "list.txt": ["list", SHOP],
     "list-by-source.txt": ["list", SHOP, "--direction", "egress"],
@@ -48,6 +49,12 @@ CASES = {
     "diff-back.txt": ["diff", "testdata/diff/head", "testdata/diff/base"],
     "diff-open-world.txt": ["diff", "testdata/diff/base", "testdata/diff/head", "--open-world"],
     "diff.sarif": ["diff", "testdata/diff/base", "testdata/diff/head", "-o", "sarif"],
+    "verify.txt": ["verify", SHOP, "--intents", INTENTS],
+    "verify-why.txt": ["verify", SHOP, "--intents", INTENTS, "--why", "-v"],
+    "verify.json": ["verify", SHOP, "--intents", INTENTS, "--why", "-o", "json"],
+    "verify.xml": ["verify", SHOP, "--intents", INTENTS, "-o", "junit"],
+    "verify.sarif": ["verify", SHOP, "--intents", INTENTS, "-o", "sarif"],
+    "init-intents.yaml": ["init-intents", SHOP],
     "lint.txt": ["lint", SHOP],
     "lint.json": ["lint", SHOP, "-o", "json"],
     **{

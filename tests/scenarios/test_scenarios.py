@@ -7,6 +7,9 @@ that rule as a reason.
 
 `rows`, if there are any, are all the ways in of `list`: `from` and `to` (ids of endpoints), `port`, `via`, and for an
 unknown one `because` (a rule).
+
+`intents`, if there are any, are the outcomes of the intents that lie beside the manifests: name -> `holds`, `violated` or
+`unknown`.
 """
 
 from __future__ import annotations
@@ -19,10 +22,12 @@ from pathlib import Path
 import pytest
 
 from netcheck.cli.proxies import controller
+from netcheck.load.intents import read_intents
 from netcheck.model.flow import AddressEnd, Flow, NodeEnd, OwnNodeEnd, PodEnd, Verdict
 from netcheck.model.profile import PROFILES, SWITCH_FIELDS, Switch
 from netcheck.queries.connections import connections
 from netcheck.queries.dataplane import with_phantoms
+from netcheck.queries.verify import verify
 from netcheck.values.addresses import address_number
 from netcheck.values.ports import Protocol
 
@@ -102,7 +107,7 @@ def flow_of(cluster, flow):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_scenario_is_well_formed(name):
     story = expected(name)
-    assert set(story) <= {"sources", "options", "flows", "rows"}
+    assert set(story) <= {"sources", "options", "flows", "rows", "intents"}
     assert ("sources" in story) != (FOLDER / name / "cluster.yaml").exists()
     assert story["flows"]
     for flow in story["flows"]:
@@ -145,3 +150,11 @@ def test_the_list_has_the_ways_in_of_the_story(name):
     told = [{**row, "ports": f"TCP/{row['port']}"} for row in expected(name)["rows"]]
     told = [{key: row[key] for key in _KEYS if key in row} for row in told]
     assert sorted(shown, key=str) == sorted(told, key=str)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "intents" in expected(name)])
+def test_the_intents_of_the_story_come_out_as_told(name):
+    intents, problems = read_intents(loaded(name).intents)
+    assert not problems
+    found = verify(cluster_of(name), intents)
+    assert {item.intent.name: item.outcome.value for item in found.results} == expected(name)["intents"]

@@ -1,0 +1,170 @@
+"""`netcheck verify` and `netcheck init-intents` as users run them: exit codes, formats, files."""
+
+from __future__ import annotations
+
+import json
+from xml.etree import ElementTree as ET
+
+import jsonschema
+import pytest
+
+from tests.cli.running import QUICKSTART, ROOT
+from tests.report.test_json_v1 import checked
+
+INTENTS = str(ROOT / "testdata" / "intents" / "shop.yaml")
+HEAD = "apiVersion: netcheck/v1\nkind: Intents\nintents:\n"
+HOLDS = f"{HEAD}  - {{name: closed, deny: {{from: internet, to: data/db}}}}\n"
+STRAY = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: b}\nspec: {containers: [{name: c, image: i}]}\n"
+BROKEN_POLICY = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: broken, namespace: data}
+spec: {podSelector: 7}
+---
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(text, name="intents.yaml"):
+        (tmp_path / name).write_text(text)
+        return name
+
+    return write
+
+
+class TestExitCodes:
+    def test_all_hold(self, netcheck, file):
+        done = netcheck("verify", QUICKSTART, "--intents", file(HOLDS))
+        assert (done.code, done.err) == (0, "")
+        assert done.out.startswith("holds     closed\n")
+
+    def test_one_is_violated(self, netcheck):
+        done = netcheck("verify", QUICKSTART, "--intents", INTENTS)
+        assert done.code == 1
+        assert done.out.startswith("violated  only-the-shop-is-on-the-internet\n")
+
+    def test_one_is_unknown(self, netcheck, file):
+        body = "deny: {from: 'ns:team=x', to: shop/worker}"
+        text = f"{HEAD}  - name: maybe\n    {body}\n"
+        file(STRAY, "cluster.yaml")
+        done = netcheck("verify", QUICKSTART, "cluster.yaml", "--intents", file(text))
+        assert done.code == 4
+        assert "WL-3" in done.out
+        allowed = netcheck("verify", QUICKSTART, "cluster.yaml", "--intents", file(text), "--allow-incomplete")
+        assert allowed.code == 0
+
+    def test_a_lost_policy_is_incomplete(self, netcheck, file):
+        file(BROKEN_POLICY, "policy.yaml")
+        assert netcheck("verify", QUICKSTART, "policy.yaml", "--intents", file(HOLDS)).code == 4
+
+    def test_no_intents(self, netcheck):
+        done = netcheck("verify", QUICKSTART)
+        assert done.code == 2
+        assert "there are no intents\n  hint: name a file with --intents" in done.err
+
+    def test_a_file_that_is_not_there(self, netcheck):
+        done = netcheck("verify", QUICKSTART, "--intents", "nothing.yaml")
+        assert (done.code, done.err) == (
+            2,
+            "netcheck: error: --intents: `nothing.yaml` cannot be read: no such file or directory\n",
+        )
+
+    def test_every_fault_is_told(self, netcheck, file):
+        text = f"{HEAD}  - {{name: a, denny: {{}}}}\n  - {{name: b, deny: {{from: 10.0.0.0/8, to: a/b, port: 1}}}}\n"
+        done = netcheck("verify", QUICKSTART, "--intents", file(text))
+        assert (done.code, done.out) == (2, "")
+        assert done.err.splitlines() == [
+            "netcheck: error: the intents cannot be used: 3 faults",
+            "intents.yaml:4:5: an intent is one of `allow`, `deny`, `only`; `intents[0]` names none of them",
+            "intents.yaml:4:15: unknown key `denny` in `intents[0]`",
+            "  hint: did you mean `deny`?",
+            "intents.yaml:5:49: unknown key `port` in `intents[1].deny`",
+            "  hint: did you mean `ports`?",
+        ]
+
+    def test_ends_that_cannot_be_read_are_told_too(self, netcheck, file):
+        text = f"{HEAD}  - name: a\n    deny: {{from: 10.0.0.0/99, to: a/b/c/d}}\n"
+        done = netcheck("verify", QUICKSTART, "--intents", file(text))
+        assert done.code == 2
+        assert "intents.yaml:5:18: `10.0.0.0/99` is not a CIDR" in done.err
+        assert "intents.yaml:5:35: `a/b/c/d` is no end" in done.err
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "\0",
+            "{}",
+            "[]",
+            "a: *b",
+            "- - -",
+            HEAD,
+            f"{HEAD}  - 7\n",
+            f"{HEAD}  - name: [x]\n",
+            f"{HEAD}  - {{name: x, only: {{from: [[a]], to: {{podSelector: 1}}}}}}\n",
+            "!!python/object:os.system x",
+        ],
+    )
+    def test_hostile_files(self, netcheck, file, text):
+        done = netcheck("verify", QUICKSTART, "--intents", file(text))
+        assert (done.code, done.out) == (2, "")
+        assert "intents.yaml" in done.err
+
+
+class TestSources:
+    def test_intents_beside_the_manifests(self, netcheck, file):
+        text = "apiVersion: netcheck/v1\nkind: Intent\nmetadata: {name: closed}\nspec: {deny: {from: internet, to: data/db}}\n"
+        file(text)
+        assert netcheck("verify", QUICKSTART, "intents.yaml").code == 0
+        listed = netcheck("list", QUICKSTART, "intents.yaml", "-o", "json")
+        assert (listed.code, listed.json["problems"]) == (0, [])
+
+    def test_a_file_that_is_also_a_source_counts_once(self, netcheck, file):
+        done = netcheck("verify", QUICKSTART, file(HOLDS), "--intents", "intents.yaml", "-o", "json")
+        assert [item["name"] for item in done.json["intents"]] == ["closed"]
+
+    def test_several_files(self, netcheck, file):
+        file(HOLDS.replace("closed", "other"), "other.yaml")
+        done = netcheck("verify", QUICKSTART, "--intents", file(HOLDS), "--intents", "other.yaml", "-o", "json")
+        assert [item["name"] for item in done.json["intents"]] == ["closed", "other"]
+
+
+class TestFormats:
+    def test_json(self, netcheck):
+        done = netcheck("verify", QUICKSTART, "--intents", INTENTS, "--why", "-o", "json")
+        document = checked([done.out])
+        assert document["summary"] == {"violated": 1, "unknown": 0, "holds": 3, "uncovered": len(document["uncovered"])}
+        first = document["intents"][0]
+        assert (first["outcome"], first["line"], first["witness"]["destination"]) == (
+            "violated", 28, "monitoring/node-exporter[DaemonSet]",
+        )  # fmt: skip
+        assert [item["basis"]["complete"] for item in document["intents"] if "basis" in item] == [True, True]
+
+    def test_junit(self, netcheck):
+        done = netcheck("verify", QUICKSTART, "--intents", INTENTS, "-o", "junit")
+        suite = ET.fromstring(done.out)
+        assert suite.attrib == {"name": "netcheck", "tests": "4", "failures": "1", "errors": "0"}
+        (failed,) = [case for case in suite.iter("testcase") if case.find("failure") is not None]
+        assert failed.attrib["name"] == "only-the-shop-is-on-the-internet"
+
+    def test_sarif(self, netcheck):
+        done = netcheck("verify", QUICKSTART, "--intents", INTENTS, "-o", "sarif")
+        schema = json.loads((ROOT / "testdata" / "schemas" / "sarif-2.1.0-rtm.5.json").read_text("utf-8"))
+        jsonschema.validate(json.loads(done.out), schema)
+        (result,) = json.loads(done.out)["runs"][0]["results"]
+        assert result["ruleId"] == "intent-violated"
+        assert result["locations"][0]["physicalLocation"]["region"] == {"startLine": 28, "startColumn": 11}
+
+    def test_sarif_is_related_to_the_policies(self, netcheck, file):
+        text = f"{HEAD}  - {{name: open, allow: {{from: shop/web, to: data/db}}}}\n"
+        done = netcheck("verify", QUICKSTART, "--intents", file(text), "-o", "sarif")
+        (result,) = json.loads(done.out)["runs"][0]["results"]
+        assert any("NetworkPolicy" in item["message"]["text"] for item in result["relatedLocations"])
+
+
+class TestInit:
+    def test_the_draft_holds(self, netcheck, file):
+        drafted = netcheck("init-intents", QUICKSTART)
+        assert drafted.code == 0
+        done = netcheck("verify", QUICKSTART, "--intents", file(drafted.out), "-o", "json")
+        assert (done.code, done.json["uncovered"]) == (0, [])
