@@ -1,7 +1,7 @@
 """A port name that stands for several numbers.
 
-What it finds: port names in rules that mean different numbers on the loaded pods that the rule speaks of, where these belong to
-different workloads.
+What it finds: port names in rules that mean different numbers on the loaded pods that the rule speaks of, where these are chosen
+by labels and belong to different workloads. A rule for every pod means each by its own number.
 Why it matters: each pod is opened on its own number. That is what names are for, but a container that is renamed or renumbered
 changes what the policy allows without anybody touching the policy.
 When to ignore it: the workloads are meant to differ.
@@ -25,7 +25,7 @@ apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: {name: scrape, namespace: shop}
 spec:
-  podSelector: {}
+  podSelector: {matchLabels: {team: a}}
   policyTypes: [Ingress]
   ingress:
   - from: [{podSelector: {}}]
@@ -34,12 +34,12 @@ spec:
 ---
 apiVersion: v1
 kind: Pod
-metadata: {name: web, namespace: shop}
+metadata: {name: web, namespace: shop, labels: {team: a}}
 spec: {containers: [{name: a, image: a, ports: [{name: metrics, containerPort: 9090}]}]}
 ---
 apiVersion: v1
 kind: Pod
-metadata: {name: db, namespace: shop}
+metadata: {name: db, namespace: shop, labels: {team: a}}
 spec: {containers: [{name: a, image: a, ports: [{name: metrics, containerPort: 9187}]}]}
 """
 
@@ -71,10 +71,11 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _concerned(snapshot: Snapshot, policy: NetworkPolicy, direction: Direction, rule: PolicyRule) -> list[Pod]:
-    """Return the loaded pods whose ports the rule names."""
+    """Return the loaded pods whose ports the rule names, where it chooses them by labels."""
     if direction is Direction.INGRESS:
-        return [snapshot.cluster.pods[i] for i in snapshot.selected(policy)]
-    peers = [peer for peer in rule.peers if isinstance(peer, PodPeer)]
+        aimed = policy.pod_selector.requirements
+        return [snapshot.cluster.pods[i] for i in snapshot.selected(policy)] if aimed else []
+    peers = [p for p in rule.peers if isinstance(p, PodPeer) and p.pod_selector and p.pod_selector.requirements]
     found = sorted({i for peer in peers for i in snapshot.peers(policy.namespace, peer)})
     return [snapshot.cluster.pods[i] for i in found]
 
