@@ -98,7 +98,7 @@ def test_a_command_that_does_not_exist_is_reported_and_does_not_stop_the_rest(tm
 
 
 def test_the_other_side_of_a_comparison_is_what_its_name_says(tmp_path):
-    generate.generate(tmp_path / "one", pods=120, policies=60, form="json")
+    generate.generate(tmp_path / "one", pods=400, policies=250, form="json")
     before = load((str(tmp_path / "one"),), LoadOptions()).cluster
     for how, outcome in (("rewritten", Outcome.HOLDS), ("changed", Outcome.VIOLATED)):
         rewrite.rewrite(tmp_path / "one", tmp_path / how, how)
