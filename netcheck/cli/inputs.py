@@ -15,6 +15,7 @@ from netcheck.cli.screen import Progress
 from netcheck.cli.suggest import did_you_mean
 from netcheck.errors import Severity, UsageError
 from netcheck.load.cluster_api import Access
+from netcheck.load.detect_cni import Detection
 from netcheck.load.loader import LoadOptions, load
 from netcheck.load.rendering import Rendering
 from netcheck.load.sources import CLUSTER
@@ -60,11 +61,13 @@ def load_inputs(inputs: Inputs, config: Config, replaced: Mapping[str, bytes] | 
     """
     access = access_of(inputs)
     given = {**config.assume, **dict(_assumed(text) for text in inputs.assume)}
-    profile = _profile(inputs.cni or config.cni or "generic", given)
+    cni = inputs.cni or config.cni or "generic"
+    profile = _profile(cni, given)
     progress = Progress(enabled=not (inputs.no_progress or inputs.quiet))
     options = LoadOptions(
         namespace=inputs.namespace,
         profile=profile,
+        detected=(lambda found: _of_detection(found, given)) if cni == "auto" else None,
         addressing=_addressing(inputs, config),
         controllers=tuple(map(controller, inputs.ingress_controller)) or config.controllers,
         cluster_domain=_cluster_domain(inputs, config),
@@ -85,7 +88,7 @@ def load_inputs(inputs: Inputs, config: Config, replaced: Mapping[str, bytes] | 
     finally:
         progress.done()
     _check_namespaces(inputs, loaded)
-    stated = _stated(inputs.cni or config.cni, given)
+    stated = _stated(given)
     return replace(loaded, assumptions=(*loaded.assumptions, *stated)) if stated else loaded
 
 
@@ -144,17 +147,20 @@ def _switch_value(switch: str, value: str) -> Switch:
     return found
 
 
-def _stated(cni: str | None, given: Mapping[str, str]) -> tuple[Assumption, ...]:
+def _of_detection(found: Detection, given: Mapping[str, str]) -> Profile:
+    """Return the profile of a CNI that was found, with the switches that the user set."""
+    profile = _profile(found.profile, given)
+    if found.enforced is not None and "enforced" not in given:
+        profile = profile.with_switch("enforced", found.enforced)
+    return profile
+
+
+def _stated(given: Mapping[str, str]) -> tuple[Assumption, ...]:
     """Return what the user's options assume, so that an output tells it without the command line."""
-    found = []
-    if cni == "auto":
-        text = "`--cni auto` finds no CNI plugin in files: the `generic` profile counts"
-        found.append(Assumption(message=text, option="--cni", rule="CNI-1"))
-    found += [
+    return tuple(
         Assumption(message=f"the switch `{switch}` is `{value}`, as given", option="--assume")
         for switch, value in sorted(given.items())
-    ]
-    return tuple(found)
+    )
 
 
 def _cluster_domain(inputs: Inputs, config: Config) -> str:

@@ -16,6 +16,7 @@ from netcheck.load.admit import Admitted, Identity, admit
 from netcheck.load.capture import Capture
 from netcheck.load.check_common import mapping
 from netcheck.load.cluster_api import Access
+from netcheck.load.detect_cni import Detection, detect
 from netcheck.load.documents import Broken, Note, Outcome, RawObject, Skipped, read
 from netcheck.load.fast_json import FastPod, is_large_json, read_large_json
 from netcheck.load.gaps import Gap
@@ -23,7 +24,7 @@ from netcheck.load.ignores import ANNOTATION, comments, of_annotations
 from netcheck.load.lost import Sketch, sketch
 from netcheck.load.rendering import Rendering
 from netcheck.load.sources import Reading, SourceFile, describe_search, files_of
-from netcheck.model.cluster import Loaded
+from netcheck.model.cluster import Assumption, Loaded
 from netcheck.model.ignores import IgnoreNote
 from netcheck.model.intents import API_VERSION, DOCUMENT_KINDS, IntentDocument
 from netcheck.model.profile import Addressing, Profile
@@ -45,6 +46,7 @@ class LoadOptions:
 
     Attributes:
         namespace: of objects that name none.
+        detected: what makes a profile of the CNI that is found; None: `profile` counts, whatever there is.
         controllers: the pods of proxies as the user named them (ING-13).
         cluster_domain: the zone of the cluster's names (DNS-6).
         whole: whether the input is all there is.
@@ -61,6 +63,7 @@ class LoadOptions:
     namespace: str = "default"
     profile: Profile = Profile()
     addressing: Addressing = Addressing()
+    detected: Callable[[Detection], Profile] | None = None
     controllers: tuple[Controller, ...] = ()
     cluster_domain: str = "cluster.local"
     whole: bool = False
@@ -238,6 +241,7 @@ class _Loading:
         gaps = tuple(Gap(item, Place(one.origin)) for one in self.captures for item in one.unread)
         if not self.items:
             raise InputError(self._nothing(sources), tuple(sorted(self.problems, key=lambda item: item.sort_key)))
+        profile, found = self._profile()
         loaded = assemble.assemble(
             assemble.Parts(
                 items=list(self.items.values()),
@@ -246,7 +250,7 @@ class _Loading:
                 skipped=self.skipped,
                 anything_lost=self.anything_lost,
                 namespace_labels=self.options.namespace_labels,
-                profile=self.options.profile,
+                profile=profile,
                 addressing=self.options.addressing,
                 controllers=self.options.controllers,
                 cluster_domain=self.options.cluster_domain,
@@ -260,7 +264,15 @@ class _Loading:
             loaded,
             ignores=tuple(sorted(notes, key=lambda note: (note.place, note.object, note.text))),
             intents=tuple(self.intents),
+            assumptions=(*loaded.assumptions, *found),
         )
+
+    def _profile(self) -> tuple[Profile, tuple[Assumption, ...]]:
+        """Return the profile that counts, and what it is taken from if that was to be found out."""
+        if self.options.detected is None:
+            return self.options.profile, ()
+        found = detect(self.items.values(), {group for one in self.captures for group in one.groups})
+        return self.options.detected(found), (Assumption(message=found.message, option="--cni", rule="CNI-2"),)
 
     def _nothing(self, sources: Sequence[str]) -> str:
         looked = describe_search(sources)
