@@ -38,11 +38,15 @@ ANSWERED = (0, 1, 4)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """An input to generate: its folder's name and the generator's options; beside it `NAME-HOW` for each of `others`."""
+    """An input to generate: its folder's name and the generator's options; beside it `NAME-HOW` for each of `others`.
+
+    With `intents` there is `NAME-intents.yaml` too, with so many.
+    """
 
     name: str
     options: tuple[str, ...]
     others: tuple[str, ...] = ()
+    intents: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +179,9 @@ def prepare(data: Data, home: Path) -> Path:
         if not other.exists():
             command = [sys.executable, "-m", "benchmarks.rewrite", str(folder), str(other), "--how", how]
             subprocess.run(command, cwd=ROOT, check=True)
+    if data.intents:
+        command = [sys.executable, "-m", "benchmarks.intents", f"{folder}-intents.yaml", "--count", str(data.intents)]
+        subprocess.run(command, cwd=ROOT, check=True)
     return folder
 
 
@@ -263,6 +270,21 @@ def comparison_cases(netcheck: tuple[str, ...], sizes: Sequence[int], home: Path
             name="diff 10,000/1,000 JSON",
             command=(*netcheck, "diff", str(home / data.name), str(home / f"{data.name}-changed"), "-o", "table"),
             data=data,
+            limit_s=300,
+            good=ANSWERED,
+        )
+        asked = replace(_data(10_000, 1_000, "json"), intents=100)
+        yield Case(
+            name="verify 100 intents 10,000/1,000 JSON",
+            command=(
+                *netcheck,
+                "verify",
+                str(home / asked.name),
+                "--intents",
+                str(home / f"{asked.name}-intents.yaml"),
+            ),
+            data=asked,
+            budget_s=20.0,
             limit_s=300,
             good=ANSWERED,
         )
