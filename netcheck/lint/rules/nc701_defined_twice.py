@@ -46,7 +46,7 @@ metadata: {name: web, namespace: shop}
 spec: {podSelector: {}, policyTypes: [Ingress]}
 """
 
-_FIRST = re.compile(r"first at (.*):\d+:\d+; ")
+_FIRST = re.compile(r"first at (.*):(\d+):\d+; ")
 
 
 def check(snapshot: Snapshot) -> Iterator[Finding]:
@@ -56,11 +56,22 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
         first = _first_file(problem)
         later = problem.place.file if problem.place is not None else ""
         if first == later:
-            yield RULE.finding(problem.message, about=problem.object, place=problem.place, hint="delete one of the two")
+            yield _of_file(problem)
         else:
             files.setdefault((first, later), []).append(problem)
     for (first, later), problems in files.items():
         yield _of_files(snapshot, first, later, problems)
+
+
+def _of_file(problem: Problem) -> Finding:
+    found = _FIRST.search(problem.message)
+    line = f" at line {found[2]}" if found else ""
+    return RULE.finding(
+        f"defined twice, differently: first{line}; the last one counts",
+        about=problem.object,
+        place=problem.place,
+        hint="delete one of the two",
+    )
 
 
 def _of_files(snapshot: Snapshot, first: str, later: str, problems: list[Problem]) -> Finding:

@@ -10,6 +10,7 @@ Source: SEMANTICS LIVE-14.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePath
 
 from netcheck.errors import Problem
 from netcheck.lint.finding import Finding
@@ -39,7 +40,7 @@ data: {greeting: "{{ name }}"}
 def check(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield one finding for each file or chart."""
     for problem in _problems(snapshot):
-        file = problem.place.file if problem.place is not None else ""
+        file = PurePath(problem.place.file).name if problem.place is not None else ""
         yield RULE.finding(problem.message, about=file, place=problem.place, hint=problem.hint)
 
 
