@@ -18,7 +18,11 @@ from netcheck.values.connections import ConnectionSet
 from netcheck.values.ports import PortSet
 
 NOT_READY = "no backend is ready (SVC-25)"
+OTHER_FAMILY = "whom it lets in shares no IP family with the pod (NET-2)"
 ONLY_OWN_NODE = "only through the node that runs the pod, which policies cannot close (NET-4)"
+
+
+_FAMILIES = {4: IPSet.of_cidrs("0.0.0.0/0"), 6: IPSet.of_cidrs("::/0")}
 
 
 @dataclass(slots=True)
@@ -71,7 +75,7 @@ class Doorways:
             door=door.kind.value,
             verdict=Verdict.DENIED,
             connections=ConnectionSet.of({protocol: PortSet.single(behind.number)}),
-            clients=self._everybody(door),
+            clients=self._everybody(behind),
             via=door.via if door.service is not None else "",
             at=(f"{protocol.value}/{door.port_text}",),
             addresses=tuple(behind.addresses),
@@ -79,6 +83,8 @@ class Doorways:
         )
         if not behind.usable:
             return replace(opening, note=NOT_READY)
+        if not door.keeps_source and not _ranges(door) & self._shared(behind):
+            return replace(opening, note=OTHER_FAMILY)
         return self._by_policies(behind, opening)
 
     def _by_policies(self, behind: _Behind, opening: Opening) -> Opening:
@@ -88,7 +94,7 @@ class Doorways:
         must, may = ground.incoming.sources(element, ground.port(door.protocol, behind.number))
         within = ground.outside if door.keeps_source else ground.nodes | ground.own_node
         for verdict, bits in ((Verdict.ALLOWED, must & within), (Verdict.UNKNOWN, may & within & ~must)):
-            clients = self._clients(door, bits)
+            clients = self._clients(behind, bits)
             if bits and (clients.addresses or not door.keeps_source):
                 note = "" if door.keeps_source else self._only_own_node(bits)
                 return self._confirmed(behind, replace(opening, verdict=verdict, clients=clients, note=note), bits)
@@ -98,13 +104,25 @@ class Doorways:
         nodes = self._ground.nodes
         return ONLY_OWN_NODE if bits & self._ground.own_node and bits & nodes != nodes else ""
 
-    def _everybody(self, door: Door) -> Clients:
-        return Clients(addresses=_ranges(door), seen="" if door.keeps_source else "a node")
+    def _everybody(self, behind: _Behind) -> Clients:
+        """Return whom the door lets in by itself: of them those who share an IP family with a pod, if any does (NET-2)."""
+        ranges = _ranges(behind.door)
+        seen = "" if behind.door.keeps_source else "a node"
+        return Clients(addresses=ranges & self._shared(behind) or ranges, seen=seen)
 
-    def _clients(self, door: Door, bits: int) -> Clients:
+    def _shared(self, behind: _Behind) -> IPSet:
+        """Return all addresses of the pods' IP families."""
+        universe = self._ground.universe
+        found = IPSet.none()
+        for pod in behind.pods:
+            for version in universe.elements[universe.class_of[pod]].families:
+                found |= _FAMILIES[version]
+        return found
+
+    def _clients(self, behind: _Behind, bits: int) -> Clients:
         """Return who can come: whom the door lets in, and of these, if the pod sees them, whom policies let in."""
-        clients = self._everybody(door)
-        if not door.keeps_source or clients.addresses is None:
+        clients = self._everybody(behind)
+        if not behind.door.keeps_source or clients.addresses is None:
             return clients
         return replace(clients, addresses=clients.addresses & self._ground.addresses(bits))
 

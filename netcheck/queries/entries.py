@@ -402,14 +402,18 @@ class Judge:
         """Yield as `addresses` does for a door behind which pods see the address of the node that took the packet."""
         found = self.nodes(target)
         verdicts = {Verdict.ALLOWED} if self.only_nodes(target) else set(found.values())
+        element, mask = self._key(target)
+        doubts: tuple[Reason, ...] = ()
         if verdicts == {Verdict.DENIED}:
-            return
-        element, _ = self._key(target)
+            own = self._engine.universe.own_node
+            if not self._engine.pair(own, element).unknown & mask:
+                return
+            doubts = missing_facts(self._engine, own, element)
         addresses = self._engine.universe.addresses
         atoms = 0
         for version in self._engine.universe.elements[element].families:
             atoms |= addresses.of_family(version)
-        yield atoms, () if verdicts == {Verdict.ALLOWED} else (_by_node(door, found),)
+        yield atoms, () if verdicts == {Verdict.ALLOWED} else doubts or (_by_node(door, found),)
 
     def only_nodes(self, target: Target) -> str:
         """Return through which nodes a pod behind rewriting doors is reached if not through all; empty: all, or none.

@@ -23,6 +23,7 @@ from netcheck.values.addresses import IPSet, describe
 MOST_CIDRS = 4
 MOST_NAMES = 5
 _BY_THE_CLUSTER = "by the cluster"
+_FAMILIES = {"0.0.0.0/0": "any IPv4 address", "::/0": "any IPv6 address"}
 ROUTED = "where pod addresses are routed"
 
 
@@ -67,6 +68,8 @@ def _namespaces(clients: Clients) -> str:
 def addresses_text(addresses: IPSet) -> str:
     """Return a set of addresses, cut short if it is ragged."""
     text = describe(addresses)
+    if text in _FAMILIES:
+        return _FAMILIES[text]
     parts = text.split(", ")
     return text if len(parts) <= MOST_CIDRS else f"{', '.join(parts[:MOST_CIDRS])} and {len(parts) - MOST_CIDRS} more"
 
@@ -89,6 +92,8 @@ def _labels(labels: dict[str, str]) -> str:
 
 
 def path_text(path: Path) -> str:
-    """Return `shop.example/api (Prefix)`."""
+    """Return `shop.example/api (Prefix)`, or `everything` of what has no host and no path, such as a TCPRoute."""
+    if path == Path(host=""):
+        return "everything"
     where = f"{path.host or '*'}{path.path}"
     return f"{where} ({path.type})" if path.type else where

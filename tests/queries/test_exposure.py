@@ -193,7 +193,7 @@ def addresses(item: Opening) -> list[str]:
 def test_svc_18_a_load_balancer_restricts_its_clients_and_its_node_port_nobody():
     web = shop()["web"]
     assert (only(web, "LoadBalancer").verdict, addresses(only(web, "LoadBalancer"))) == (ALLOWED, ["203.0.113.0/24"])
-    assert only(web, "NodePort").clients.addresses == IPSet.all()
+    assert addresses(only(web, "NodePort")) == ["0.0.0.0/0"]  # NET-2: the pod has an IPv4 address only
     assert only(web, "NodePort").at == ("TCP/30080",)
 
 
@@ -233,6 +233,14 @@ def test_net_2_clients_of_another_family_than_the_pods_reach_nobody():
     item = only(web, "LoadBalancer")
     assert item.verdict is DENIED
     assert [decider.cites for decider in item.decided_by] == ["NET-2"]
+
+
+def test_net_2_nor_where_the_pods_see_a_node():
+    text = SHOP.read_text(encoding="utf-8").replace("10.1.0.1", "fd00::1").replace("192.168.0.0/24", "0.0.0.0/0")
+    (web,) = exposure(load_text(text).cluster, focus=["web"]).workloads
+    item = only(web, "LoadBalancer")
+    assert (item.verdict, item.note) == (DENIED, "whom it lets in shares no IP family with the pod (NET-2)")
+    assert addresses(only(web, "NodePort")) == ["::/0"]
 
 
 def test_net_16_a_host_port_that_a_policy_closes_says_which():
