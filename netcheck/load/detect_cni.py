@@ -95,7 +95,7 @@ def _decided(found: dict[_Plugin, str], switches: set[str]) -> Detection:
         if _FLANNEL in found:
             return Detection("flannel", Switch.NO, f"`--cni auto` finds {told}, which enforces no policy")
         return Detection(
-            _GENERIC, None, f"`--cni auto` finds {told}: who enforces policies, if anybody, cannot be told"
+            _GENERIC, Switch.UNKNOWN, f"`--cni auto` finds {told}: who enforces policies, if anybody, cannot be told"
         )
     profiles = {plugin.profile for plugin in enforcing}
     profile = profiles.pop() if len(profiles) == 1 else _GENERIC
