@@ -118,6 +118,11 @@ def _mesh_rule(rule: dict[str, Any], place: Place | None) -> MeshRule:
             for source in sources
         ),
         http=tuple(dict.fromkeys(_http(rule, sources))),
+        ports=tuple(
+            number
+            for entry in listing(rule.get("to"))
+            for number in _texts(mapping(mapping(entry).get("operation")).get("ports"))
+        ),
         place=place,
     )
 

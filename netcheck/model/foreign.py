@@ -30,6 +30,7 @@ class MeshRule:
 
     sources: tuple[MeshSource, ...] = ()
     http: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()
     place: Place | None = field(default=None, compare=False)
 
 

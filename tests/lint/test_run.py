@@ -121,7 +121,7 @@ metadata:
   name: {{ include "x" . }}
 """
 ABOUT_OTHERS = {
-    *("NC123", "NC131", "NC132", "NC501", "NC502", "NC503", "NC504", "NC505", "NC605", "NC606", "NC607"),
+    *("NC123", "NC131", "NC132", "NC501", "NC502", "NC503", "NC504", "NC505", "NC506", "NC605", "NC606", "NC607"),
     *("NC701", "NC702"),
 }
 ABOUT_ADMIN = {"NC133", *(f"NC60{number}" for number in (1, 2, 3, 4, 8, 9)), "NC610", "NC611", "NC612"}
