@@ -22,7 +22,7 @@ from netcheck.model.objects import NAMESPACE_NAME_LABEL, Namespace
 from netcheck.model.policy import Direction
 
 _FAMILIES = ((4, 32), (6, 128))
-_LOW_PORTS = 1024
+_WELL_KNOWN = (80, 443)
 
 
 class Ask(Enum):
@@ -135,9 +135,48 @@ class _Engine(SmtEngine):
             wanted = conj((asked, wish))
             if wish != "true" and self._check(self._solver(wanted)):
                 asked = wanted
+        for end in ("d", "s"):
+            asked = self._in_first_namespace(asked, end)
         solver = self._solver(asked)
         self._check(solver)
-        return self._decode(self._smallest(solver, ()))
+        return self._plain(self._decode(self._smallest(solver, ())))
+
+    def _in_first_namespace(self, asked: str, end: str) -> str:
+        """Return `asked` with the end in the first namespace that it can be in, found by halving."""
+        encoding = self.encoding
+        low, high = 0, len(encoding.namespaces)
+        while low < high:
+            middle = (low + high) // 2
+            if self._check(self._solver(asked, self._at_most(end, middle))):
+                high = middle
+            else:
+                low = middle + 1
+        return conj((asked, self._at_most(end, high)))
+
+    def _at_most(self, end: str, number: int) -> str:
+        """Return the term true iff the end's namespace has this number or a lower one, or a new one if it is theirs."""
+        width = self.encoding.namespace_width
+        return "true" if number >= self.encoding.new_namespace else f"(bvule {end}_ns {bits(number, width)})"
+
+    def _plain(self, found: FoundFlow) -> FoundFlow:
+        """Return the flow on a plain port and between plain addresses, which no rule tells from those of the model."""
+        alike = self.universe.ports.single(found.protocol, found.port)
+        ports = self.universe.ports.connections(alike).of_protocol(found.protocol)
+        return replace(
+            found,
+            source=self._at_plain_address(found.source, 1),
+            destination=self._at_plain_address(found.destination, 2),
+            port=next((port for port in _WELL_KNOWN if port in ports), ports.lowest),
+        )
+
+    def _at_plain_address(self, end: FoundEnd, number: int) -> FoundEnd:
+        """Return the end with address `number` of the first range alike, where that is long enough."""
+        atoms = self.universe.addresses
+        addresses = {}
+        for version, address in end.addresses.items():
+            low, high = atoms.ranges(atoms.atom(version, address))[0]
+            addresses[version] = min(low + number, high)
+        return replace(end, addresses=addresses)
 
     def _wishes(self) -> Iterator[str]:
         encoding = self.encoding
@@ -149,7 +188,6 @@ class _Engine(SmtEngine):
         for end in ("s", "d"):
             private = in_ranges(f"{end}_a4", encoding.lies_in(Kind.POD).of_family(4), 32)
             yield f"(=> (and {encoding.is_kind(end, Kind.POD)} {end}_has4) {private})"
-        yield f"(bvule port {bits(_LOW_PORTS, 16)})"
 
     def _as_loaded(self, end: str) -> str:
         """Return the term true iff the end's namespace, if it is loaded, has its loaded labels."""
