@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "init-intents": ("init_intents", "init_intents", "A draft of intents from what is allowed today."),
         "migrate": ("migrate", "migrate", "AdminNetworkPolicies as ClusterNetworkPolicies, with the proof."),
         "snapshot": ("snapshot", "snapshot", "What can be read of a cluster, in one file that every command takes."),
+        "rbac": ("rbac", "rbac", "The rights that reading a cluster takes, and those that the user lacks."),
         "explain": ("catalogue", "explain", "The page of one lint rule."),
         "rules": ("catalogue", "rules", "All lint rules."),
         "schema": ("schema_of", "schema", "The JSON Schema of an output."),
@@ -93,7 +94,7 @@ class _Commands(click.Group):
 def cli() -> None:
     """Who can talk to whom in a Kubernetes cluster, through what, and who decided it.
 
-    Reads manifests and never writes to a cluster.
+    Reads manifests and live clusters, and never writes to one.
     """
 
 

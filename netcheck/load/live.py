@@ -89,6 +89,19 @@ def capture(origin: str, connection: Connection, reading: Reading) -> Capture:
             raise
 
 
+def served_resources(connection: Connection, limits: Limits) -> tuple[Resource, ...]:
+    """Return the resources of a cluster that are read.
+
+    Raises:
+        InputError: the server cannot be reached, or does not know the user.
+    """
+    fetcher = Fetcher(connection, limits)
+    _version(fetcher, connection.host)
+    with ThreadPoolExecutor(max_workers=limits.threads) as pool:
+        run = _Run("cluster", fetcher, pool, Reading(limits=limits), connection.namespace)
+        return tuple(item.resource for item in run.served(run.groups()))
+
+
 def _version(fetcher: Fetcher, host: str) -> str:
     """Return the server's version; where it does not tell, nothing. This is how a dead server is noticed."""
     try:
@@ -119,8 +132,8 @@ class _Run:
 
     def capture(self, version: str) -> Capture:
         """Return everything that can be read."""
-        groups = self._groups()
-        served = self._served(groups)
+        groups = self.groups()
+        served = self.served(groups)
         found = self._read(served)
         listings = [
             Listing(
@@ -142,7 +155,7 @@ class _Run:
 
     # ---- discovery ------------------------------------------------------------------------------------------------
 
-    def _groups(self) -> dict[str, tuple[str, ...]]:
+    def groups(self) -> dict[str, tuple[str, ...]]:
         """Return the versions of each API group that is served, preferred ones first.
 
         Where discovery is not allowed, every group is taken to be there: a 404 tells later that it is not.
@@ -161,7 +174,7 @@ class _Run:
             found[str(group.get("name"))] = tuple(sorted(versions, key=lambda name: name != preferred))
         return found
 
-    def _served(self, groups: Mapping[str, Sequence[str]]) -> list[_Served]:
+    def served(self, groups: Mapping[str, Sequence[str]]) -> list[_Served]:
         """Return what is read: each resource in the best of the versions that the server has it in."""
         wanted = [item for item in RESOURCES if item.group in groups and SAME_AS.get(item.group) not in groups]
         places = sorted({(item.group, version) for item in wanted for version in groups[item.group]})

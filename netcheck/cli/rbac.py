@@ -1,0 +1,58 @@
+"""`netcheck rbac`: the rights that reading a cluster takes, and those that the user lacks."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from netcheck.cli import exit_codes, screen
+from netcheck.cli.getting_there import access_options
+from netcheck.cli.options import CONTEXT, flag
+from netcheck.errors import UsageError
+from netcheck.load.cluster_api import Access
+from netcheck.load.sources import CLUSTER
+
+
+@click.command("rbac", context_settings=CONTEXT)
+@click.argument("source", metavar="[cluster:[CONTEXT]]", required=False)
+@access_options
+@flag("-q", "--quiet", text="No notes on stderr.")
+@flag("--debug", text="A traceback with every error.")
+def rbac(source: str | None, access: Access, namespaces: tuple[str, ...], *, quiet: bool, debug: bool) -> int:
+    """Print the smallest ClusterRole that lets netcheck read a whole cluster: `list`, and no Secrets.
+
+    With a cluster: only for the kinds that it has, and which of the rights the user lacks. That is asked by
+    SelfSubjectAccessReviews, which are sent by POST and write nothing; no other command sends anything but GET.
+    Exit 0 iff no right is lacking, else 1.
+    """
+    del namespaces, debug
+    from netcheck.load.rights import cluster_role, rules  # noqa: PLC0415 - with the client only where it is used
+
+    if source is None:
+        if access != Access():
+            raise UsageError(
+                "--kubeconfig, --context, --as and --as-group go with a cluster\n  hint: `netcheck rbac cluster:`"
+            )
+        sys.stdout.write(cluster_role(rules()))
+        return exit_codes.OK
+    if not source.startswith(CLUSTER):
+        raise UsageError(f"`{source}` is no cluster\n  hint: write `cluster:` or `cluster:CONTEXT`")
+    return _of_cluster(source, access, quiet=quiet)
+
+
+def _of_cluster(source: str, access: Access, *, quiet: bool) -> int:
+    from netcheck.load.cluster_api import connect  # noqa: PLC0415
+    from netcheck.load.live import served_resources  # noqa: PLC0415
+    from netcheck.load.live_fetch import Limits  # noqa: PLC0415
+    from netcheck.load.rights import cluster_role, lacking, rules  # noqa: PLC0415
+
+    connection = connect(access, source.removeprefix(CLUSTER))
+    wanted = served_resources(connection, Limits())
+    missing = lacking(connection, wanted, Limits())
+    sys.stdout.write(cluster_role(rules(wanted)))
+    if not quiet:
+        told = "\n".join(f"  {item.label}" for item in sorted(missing, key=lambda item: (item.group, item.plural)))
+        count = screen.count(len(missing), "right")
+        screen.note(f"the user lacks {count}, to list:\n{told}" if missing else "the user lacks none of these rights")
+    return exit_codes.NEGATIVE if missing else exit_codes.OK
