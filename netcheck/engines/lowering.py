@@ -28,7 +28,7 @@ from netcheck.logic.ir import (
     ResolvedFrom,
 )
 from netcheck.logic.mentions import label_domain
-from netcheck.model.objects import Namespace
+from netcheck.model.objects import NAMESPACE_NAME_LABEL, Namespace
 from netcheck.values.labels import LabelSelector, Operator, Requirement
 from netcheck.values.ports import Protocol
 
@@ -292,6 +292,11 @@ def cover_every_labelling(selectors: list[LabelSelector], labels: Mapping[str, s
     return assignments is not None and all(
         any(selector.matches(assignment) for selector in selectors) for assignment in assignments
     )
+
+
+def name_selector(names: Iterable[str]) -> LabelSelector:
+    """Return the selector of namespaces by name (NP-15)."""
+    return LabelSelector.of(expressions=[Requirement(NAMESPACE_NAME_LABEL, Operator.IN, tuple(sorted(names)))])
 
 
 def labellings(selectors: list[LabelSelector], labels: Mapping[str, str]) -> list[dict[str, str]] | None:

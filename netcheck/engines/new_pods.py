@@ -6,9 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import z3
-
-from netcheck.engines.smt import DEFAULT_TIMEOUT_MS, AnyPod, SmtEngine, SymbolicEnd
+from netcheck.engines.smt import DEFAULT_TIMEOUT_MS, AnyPod, Refuter, SmtEngine, SymbolicEnd
 from netcheck.engines.terms import conj, disj, neg
 from netcheck.logic.atoms import indexes
 from netcheck.logic.classes import Universe
@@ -92,17 +90,9 @@ class NewPodEngine(SmtEngine):
         selves = disj(
             conj((self.encoding.element("s", number), self.encoding.element("d", number))) for number in indexes(alone)
         )
-        solver = self._solver(disj(self._of(item) for item in flows), neg(selves), self._allowed)
-        return _Grounds(self, solver, self.encoding.presence).found()
-
-    def refuted(self, solver: z3.Solver, assumed: Sequence[z3.BoolRef]) -> bool:
-        """Return whether the assertions cannot be true together with what is assumed.
-
-        Raises:
-            SolverLimit: the solver gave up.
-
-        """
-        return not self._check(solver, *assumed)
+        terms = (self._well_formed, disj(self._of(item) for item in flows), neg(selves), self._allowed)
+        lines = [*self.encoding.declarations(), *(f"(assert {term})" for term in terms)]
+        return _Grounds(Refuter(lines, self._timeout_ms), self.encoding.presence).found()
 
     def _of(self, flows: Flows) -> str:
         source, destination = self._end("s", flows.source), self._end("d", flows.destination)
@@ -135,16 +125,15 @@ class NewPodEngine(SmtEngine):
 class _Grounds:
     """Enumerates minimal unsatisfiable sets of policies, smallest removals first (Reiter's tree of hitting sets)."""
 
-    def __init__(self, engine: NewPodEngine, solver: z3.Solver, presence: dict[str, str]) -> None:
-        self._engine = engine
+    def __init__(self, solver: Refuter, presence: dict[str, str]) -> None:
         self._solver = solver
-        self._present = {label: z3.Bool(name) for label, name in sorted(presence.items())}
+        self._name = dict(sorted(presence.items()))
         self._label = {name: label for label, name in presence.items()}
         self._checks = 0
 
     def found(self) -> Grounds | None:
         """Return the grounds; None if with every policy in place some flow passes."""
-        if not self._denied(frozenset()):
+        if self._denied(()) is None:
             return None
         ways: list[frozenset[str]] = []
         waiting = deque([frozenset[str]()])
@@ -164,23 +153,26 @@ class _Grounds:
                     seen.add(bigger)
                     waiting.append(bigger)
         common = frozenset.intersection(*ways) if ways else frozenset[str]()
-        essential = frozenset(one for one in common if frozenset((one,)) in passing or not self._denied({one}))
+        essential = frozenset(one for one in common if frozenset((one,)) in passing or self._denied({one}) is None)
         ordered = sorted((tuple(sorted(item)) for item in ways), key=lambda item: (len(item), item))
         return Grounds(ways=tuple(ordered), essential=essential, more=bool(waiting))
 
-    def _denied(self, removed: Iterable[str]) -> bool:
+    def _denied(self, removed: Iterable[str]) -> tuple[str, ...] | None:
+        """Return names of policies that are left and that suffice; None if they do not."""
         gone = set(removed)
         self._checks += 1
-        return self._engine.refuted(self._solver, [item for label, item in self._present.items() if label not in gone])
+        names = [name for label, name in self._name.items() if label not in gone]
+        return self._solver.refuted(names, strictly=True)
 
     def _way(self, removed: frozenset[str]) -> frozenset[str] | None:
         """Return a minimal set among the policies that are left; None if they do not suffice."""
-        if not self._denied(removed):
+        found = self._denied(removed)
+        if found is None:
             return None
-        core = sorted(self._label[str(item)] for item in self._solver.unsat_core())
+        core = sorted(self._label[name] for name in found)
         for candidate in list(core):
             rest = [label for label in core if label != candidate]
             self._checks += 1
-            if self._engine.refuted(self._solver, [self._present[label] for label in rest]):
+            if self._solver.refuted([self._name[label] for label in rest], strictly=True) is not None:
                 core = rest
         return frozenset(core)

@@ -13,6 +13,7 @@ from functools import cache
 
 import z3
 
+from netcheck.engines.lowering import name_selector
 from netcheck.engines.sets import Matrix, SetEngine
 from netcheck.engines.terms import KINDS, Encoding, conj, disj, in_ranges, neg
 from netcheck.errors import SolverLimit
@@ -23,7 +24,7 @@ from netcheck.model.cluster import Cluster
 from netcheck.model.objects import NAMESPACE_NAME_LABEL
 from netcheck.values.addresses import IPSet
 from netcheck.values.connections import ConnectionSet
-from netcheck.values.labels import LabelSelector, Operator, Requirement
+from netcheck.values.labels import LabelSelector
 from netcheck.values.ports import PROTOCOLS, Protocol
 
 DEFAULT_TIMEOUT_MS = 20_000
@@ -127,7 +128,7 @@ class SmtEngine:
         programs = programs or [translate(cluster, profile) for profile in resolutions(cluster)]
         self.universe = universe or Universe(cluster, programs)
         free = [end for end in ends if isinstance(end, AnyPod)]
-        named = [_name_selector(end.namespaces) for end in free if end.namespaces]
+        named = [name_selector(end.namespaces) for end in free if end.namespaces]
         self.encoding = Encoding(
             self.universe,
             programs,
@@ -584,14 +585,12 @@ class Refuter:
         self._solver.add(z3.parse_smt2_string("\n".join(lines)))
         self._named = cache(z3.Bool)
 
-    def refuted(self, names: Iterable[str]) -> tuple[str, ...] | None:
-        """Return names that are proved never to be true together, among those given; None where that is not proved."""
-        proved = self._solver.check(*map(self._named, names)) == z3.unsat
-        return tuple(map(str, self._solver.unsat_core())) if proved else None
-
-
-def _name_selector(names: frozenset[str]) -> LabelSelector:
-    return LabelSelector.of(expressions=[Requirement(NAMESPACE_NAME_LABEL, Operator.IN, tuple(sorted(names)))])
+    def refuted(self, names: Iterable[str], *, strictly: bool = False) -> tuple[str, ...] | None:
+        """Return names, of those given, that cannot all be true; None where that is not proved (`strictly`: SolverLimit)."""
+        result = self._solver.check(*map(self._named, names))
+        if strictly and result == z3.unknown:
+            raise SolverLimit("the solver gave up")
+        return tuple(map(str, self._solver.unsat_core())) if result == z3.unsat else None
 
 
 def _number(model: z3.ModelRef, name: str, width: int) -> int:
