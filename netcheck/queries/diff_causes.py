@@ -92,14 +92,14 @@ class Explainer:
         label = f"{endpoint.kind or 'Node'} {endpoint.namespace}/{endpoint.name}" if endpoint.namespace else endpoint.id
         return Cause(object=label, change=item.workload, place=endpoint.place)
 
-    def on_the_last_leg(self, position: int) -> tuple[Cause, ...]:
-        """Return what differs about an endpoint and the policies that let others in to it."""
+    def on_the_last_leg(self, position: int, *, ends: bool) -> tuple[Cause, ...]:
+        """Return what differs of the policies that let others in to an endpoint, and with `ends` of its pods."""
         joined, sides = self._sides.joined[position], self._sides
         labels = self._of_position(position, Direction.INGRESS)
         nothing = Decision(verdict=Verdict.UNKNOWN)
         found = [self._policy_cause(label, (nothing, nothing)) for label in labels & sides.changed_policies]
         old, new = (self._end(number, position) for number in range(2))
-        if isinstance(old, PodEnd) and isinstance(new, PodEnd) and _read(old.pod) != _read(new.pod):
+        if ends and isinstance(old, PodEnd) and isinstance(new, PodEnd) and _read(old.pod) != _read(new.pod):
             found.append(pod_cause(joined.endpoint, old.pod, new.pod))
         return tuple(sorted(found))
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Reason
-from netcheck.model.objects import Pod, Service
+from netcheck.model.gateway import BackendTLSPolicy, GatewayClass, ListenerSet, Material, ReferenceGrant, Route
+from netcheck.model.objects import EndpointSlice, Pod, Service
 from netcheck.model.policy import Direction
+from netcheck.model.routes import IngressClass
 from netcheck.queries.diff_causes import Explainer
 from netcheck.queries.diff_results import Cause, DiffRow, UnknownRow, Why
-from netcheck.queries.diff_sides import Side, Sides
+from netcheck.queries.diff_sides import Joined, Side, Sides
 from netcheck.queries.endpoints import Resolution
 from netcheck.queries.entries import ways_in
 from netcheck.queries.results import EndpointType
@@ -165,7 +167,8 @@ def _row(
     if joined.workload:
         causes = (explainer.appearance(destination),)
     concerned = [item.cause for item in _concerned(sides, destination, via, objects)]
-    causes = tuple(sorted({*causes, *concerned})) or explainer.on_the_last_leg(destination)
+    leg = () if joined.workload else explainer.on_the_last_leg(destination, ends=not concerned)
+    causes = tuple(sorted({*causes, *concerned, *leg}))
     return DiffRow(
         source=source,
         destination=destination,
@@ -178,9 +181,12 @@ def _row(
 
 
 def _concerned(sides: Sides, destination: int, via: str, objects: dict[str, _Changed]) -> Iterable[_Changed]:
-    """Return the changed objects on the way: the one that leads in, the Services of the pods, routes to these."""
+    """Return the changed objects on the way: the one that leads in, the Services of the pods, routes to these.
+
+    What only says which routes count (classes, grants, listeners, certificates) is named iff none of these changed.
+    """
     if not objects:
-        return ()
+        return []
     label = via.partition(" (")[0]
     endpoint = sides.joined[destination].endpoint
     services = {
@@ -189,28 +195,40 @@ def _concerned(sides: Sides, destination: int, via: str, objects: dict[str, _Cha
         for item in side.cluster.services
         if item.namespace == endpoint.namespace and _selects(item, side, sides.joined[destination], sides)
     }
-    found = []
-    for item in objects.values():
-        shown = item.after or item.before
-        own = isinstance(shown, Service) and (shown.namespace, shown.name) in services
-        if item.label == label or own or (not isinstance(shown, Service) and _refers(item, services, label)):
-            found.append(item)
-    return found
+    named = [item for item in objects.values() if item.label == label or _leads_to(item, services)]
+    return named or [item for item in objects.values() if isinstance(item.after or item.before, _ADMITTING)]
 
 
-def _selects(service: Service, side: Side, joined: object, sides: Sides) -> bool:
-    element = getattr(joined, "head" if side is sides.head else "base")
+_ADMITTING = (IngressClass, GatewayClass, ListenerSet, ReferenceGrant, BackendTLSPolicy, Material)
+
+
+def _leads_to(item: _Changed, services: set[tuple[str, str]]) -> bool:
+    """Return whether a changed object is one of the Services, its endpoints, or a route that names one."""
+    for shown in (item.before, item.after):
+        match shown:
+            case Service():
+                found = {(shown.namespace, shown.name)}
+            case EndpointSlice():
+                found = {(shown.namespace, shown.service)}
+            case Route():
+                refs = (ref for rule in shown.rules for ref in rule.backends)
+                found = {(ref.namespace or shown.namespace, ref.name) for ref in refs}
+            case _:
+                continue
+        if found & services:
+            return True
+    return False
+
+
+def _selects(service: Service, side: Side, joined: Joined, sides: Sides) -> bool:
+    element = joined.head if side is sides.head else joined.base
     if element is None or not service.selector:
         return False
-    members = side.universe.elements[element].members
+    endpoint = joined.endpoint
+    key = (endpoint.namespace, endpoint.kind, endpoint.name)
+    pods = (side.cluster.pods[member] for member in side.universe.elements[element].members)
     return any(
-        all(side.cluster.pods[member].labels.get(key) == value for key, value in service.selector.items())
-        for member in members
+        _named(pod, sides.resolution) == key
+        and all(pod.labels.get(name) == value for name, value in service.selector.items())
+        for pod in pods
     )
-
-
-def _refers(item: _Changed, services: set[tuple[str, str]], via: str) -> bool:
-    """Return whether a changed object names one of the Services, or the Gateway that leads in."""
-    text = f"{item.before!r} {item.after!r}"
-    names = {f"'{name}'" for _, name in services} | {f"'{via.rpartition('/')[2]}'"}
-    return any(name in text for name in names)

@@ -375,6 +375,31 @@ def test_an_ingress_that_leads_in_is_the_cause_of_its_way():
     assert causes(one) == [("Ingress a/front", "added", "")]
 
 
+GATEWAY = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: edge, namespace: a}
+spec: {gatewayClassName: c, listeners: [{name: http, port: 80, protocol: HTTP}]}
+---
+"""
+ROUTE = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: %s, namespace: a}
+spec: {parentRefs: [{name: edge}], rules: [{backendRefs: [{name: %s, port: 5432}]}]}
+---
+"""
+
+
+def test_a_route_that_leads_in_is_the_cause_and_one_to_elsewhere_is_not():
+    plain = SERVICE.replace("type: LoadBalancer, ", "")
+    other = plain.replace("name: db", "name: web").replace("app: db", "app: web")
+    base = PODS + plain + other + GATEWAY
+    found = compared(base, base + ROUTE % ("to-db", "db") + ROUTE % ("to-web", "web"))
+    one = row(found, source="gateway:a/edge", via="Gateway a/edge")
+    assert causes(one) == [("HTTPRoute a/to-db", "added", "")]
+
+
 def test_a_policy_that_closes_a_way_is_its_cause():
     found = compared(PODS + SERVICE, PODS + SERVICE + CLOSED)
     one = row(found, source="ip:rest", via="Service a/db (LoadBalancer)")
