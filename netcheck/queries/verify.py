@@ -58,6 +58,13 @@ def verify(
     question = Question(with_phantoms(cluster), intents)
     judge = Judge(question)
     results = [judge.existing(item) for item in question.asked]
+    if any(item.outcome is Outcome.UNKNOWN for item in results):
+        from netcheck.queries.verify_settled import settled  # noqa: PLC0415 - it builds on this module
+
+        results = [
+            settled(question, asked, found) if found.outcome is Outcome.UNKNOWN else found
+            for asked, found in zip(question.asked, results, strict=True)
+        ]
     if any(item.scope is IntentScope.ANY_POD for item in intents):
         from netcheck.queries.verify_any_pod import any_pod  # noqa: PLC0415 - the solver is loaded when it is wanted
 

@@ -46,7 +46,7 @@ class TestExitCodes:
 
     def test_one_is_unknown(self, netcheck, file):
         body = "deny: {from: 'ns:team=x', to: shop/worker}"
-        text = f"{HEAD}  - name: maybe\n    {body}\n"
+        text = f"{HEAD}  - name: maybe\n    {body}\n    allowEmpty: true\n"
         file(STRAY, "cluster.yaml")
         done = netcheck("verify", QUICKSTART, "cluster.yaml", "--intents", file(text))
         assert done.code == 4
