@@ -36,6 +36,7 @@ FAIL_ON = ("any", "added", "none")
     says="workload",
     text="One endpoint for each workload, or one for each pod.",
 )
+@flag("--overlay", text="HEAD is laid over BASE: what would applying these files change, e.g. in a cluster?")
 @flag("--open-world", text="Compare the policies alone, in every cluster that could exist: are they equivalent?")
 @option(
     "--solver-timeout",
@@ -45,16 +46,18 @@ FAIL_ON = ("any", "added", "none")
     says="60",
     text="How long one question of --open-world may take; then the answer is unknown.",
 )
-def diff(inputs: Inputs, *, fail_on: str, resolution: str, open_world: bool, solver_timeout: float) -> int:
+def diff(
+    inputs: Inputs, *, fail_on: str, resolution: str, overlay: bool, open_world: bool, solver_timeout: float
+) -> int:
     """Show which connections HEAD adds, removes and changes against BASE, and which objects cause it.
 
     With --open-world: whether the policies of both allow the same flows in every cluster that could exist, and if not,
     a small pair of pods for each way in which they differ. Exit 0 iff nothing differs that --fail-on names.
     """
     if open_world:
-        return _open_world(inputs, fail_on, solver_timeout)
+        return _open_world(inputs, fail_on, solver_timeout, overlay=overlay)
     outputs = parse_outputs(inputs.output, FORMATS)
-    base, head = load_both(inputs)
+    base, head = load_both(inputs, overlay=overlay)
     found = compare_connections(base.cluster, head.cluster, resolution=Resolution(resolution))
     loaded = joined_input(base, head)
     if to_stdout(outputs) != "json":
@@ -68,14 +71,14 @@ def diff(inputs: Inputs, *, fail_on: str, resolution: str, open_world: bool, sol
     )
 
 
-def _open_world(inputs: Inputs, fail_on: str, solver_timeout: float) -> int:
+def _open_world(inputs: Inputs, fail_on: str, solver_timeout: float, *, overlay: bool) -> int:
     """Compare the policies alone, in every cluster that could exist."""
     from netcheck.cli.compare import FORMATS as COMPARED  # noqa: PLC0415 - loads the solver
     from netcheck.cli.compare import show  # noqa: PLC0415
     from netcheck.queries.compare import OPENED, Outcome, Relation, compare  # noqa: PLC0415
 
     outputs = parse_outputs(inputs.output, COMPARED)
-    base, head = load_both(inputs)
+    base, head = load_both(inputs, overlay=overlay)
     found = compare(base.cluster, head.cluster, Relation.EQUAL, timeout_ms=max(1, int(solver_timeout * 1000)))
     loaded = joined_input(base, head)
     show(inputs, outputs, loaded, found)

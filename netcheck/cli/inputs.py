@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +14,10 @@ from netcheck.cli.proxies import cluster_domain, controller
 from netcheck.cli.screen import Progress
 from netcheck.cli.suggest import did_you_mean
 from netcheck.errors import Severity, UsageError
-from netcheck.load.cluster_api import Access
+from netcheck.load.capture import Capture
 from netcheck.load.detect_cni import Detection
 from netcheck.load.loader import LoadOptions, load
 from netcheck.load.rendering import Rendering
-from netcheck.load.sources import CLUSTER
 from netcheck.model.cluster import Assumption, Loaded
 from netcheck.model.profile import PROFILES, SWITCH_FIELDS, Addressing, Profile, Switch
 
@@ -50,16 +49,20 @@ def configuration(inputs: Inputs) -> Config:
     return read_config(inputs.config, Path.cwd())
 
 
-def load_inputs(inputs: Inputs, config: Config, replaced: Mapping[str, bytes] | None = None) -> Loaded:
+def load_inputs(
+    inputs: Inputs,
+    config: Config,
+    replaced: Mapping[str, bytes] | None = None,
+    kept: MutableMapping[str, Capture] | None = None,
+) -> Loaded:
     """Load the sources that the user named, under the profile and addresses that the user gave.
 
-    `replaced` are bytes to read in place of files.
+    `replaced` are bytes to read in place of files, `kept` clusters that were read before, and are not read again.
 
     Raises:
         UsageError: an option or the configuration cannot be used.
         InputError: there is nothing to analyse.
     """
-    access = access_of(inputs)
     given = {**config.assume, **dict(_assumed(text) for text in inputs.assume)}
     cni = inputs.cni or config.cni or "generic"
     profile = _profile(cni, given)
@@ -78,7 +81,8 @@ def load_inputs(inputs: Inputs, config: Config, replaced: Mapping[str, bytes] | 
             helm=inputs.helm or bool(inputs.helm_values), kustomize=inputs.kustomize, values=inputs.helm_values
         ),
         stdin=sys.stdin.buffer,
-        access=access,
+        access=inputs.access,
+        kept=kept,
         namespaces=inputs.reported,
         replaced=replaced or {},
         progress=progress.callback(),
@@ -90,25 +94,6 @@ def load_inputs(inputs: Inputs, config: Config, replaced: Mapping[str, bytes] | 
     _check_namespaces(inputs, loaded)
     stated = _stated(given)
     return replace(loaded, assumptions=(*loaded.assumptions, *stated)) if stated else loaded
-
-
-def access_of(inputs: Inputs) -> Access:
-    """Return how the user wants to get to clusters.
-
-    Raises:
-        UsageError: an option has no use.
-    """
-    access = Access(
-        kubeconfig=inputs.kubeconfig, context=inputs.context, user=inputs.as_user or "", groups=inputs.as_group
-    )
-    if access != Access() and not any(source.startswith(CLUSTER) for source in inputs.sources):
-        raise UsageError(
-            "--kubeconfig, --context, --as and --as-group say how to get to a cluster, and no source is one\n"
-            "  hint: name the source `cluster:`, or `cluster:CONTEXT`"
-        )
-    if access.groups and not access.user:
-        raise UsageError("--as-group goes with --as")
-    return access
 
 
 def _profile(name: str, given: Mapping[str, str]) -> Profile:

@@ -24,6 +24,7 @@ from netcheck.lint.finding import SEVERITIES, Finding, LintResult, LintSettings
 from netcheck.lint.fixing import Files, Fixed, fixed, with_edits
 from netcheck.lint.joined import joined_inputs, joined_results
 from netcheck.lint.run import lint as check
+from netcheck.load.sources import is_captured
 from netcheck.model.cluster import Loaded
 from netcheck.report.finding_table import finding_table
 from netcheck.report.json_findings import findings
@@ -221,7 +222,7 @@ def _before(revision: str, run: _Run) -> Sequence[Finding]:
     """
     start = Path.cwd()
     for source in run.inputs.sources:
-        if source == "-" or source.startswith(("git:", "cluster:")):
+        if source == "-" or source.startswith("git:") or is_captured(source):
             raise UsageError(f"--changed-since needs files of a repository, and `{source}` is none")
     sources = tuple(at_revision(source, revision, start) for source in run.inputs.sources or (".",))
     try:

@@ -11,7 +11,9 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from netcheck.load.sources import is_captured
+from netcheck.errors import UsageError
+from netcheck.load.cluster_api import Access
+from netcheck.load.sources import CLUSTER, is_captured
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -29,6 +31,7 @@ class Inputs:
     as_group: tuple[str, ...]
     namespace: str
     all_namespaces: bool
+    each: bool
     only_namespace: tuple[str, ...]
     exclude_namespace: tuple[str, ...]
     kustomize: bool
@@ -54,6 +57,11 @@ class Inputs:
     def reported(self) -> tuple[str, ...]:
         """The namespace that the user named with -n for a cluster: the report is of it, the analysis of the whole."""
         return (self.namespace,) if self.namespace in self.only_namespace and self.is_of_cluster else ()
+
+    @property
+    def access(self) -> Access:
+        """How the user wants to get to clusters."""
+        return Access(kubeconfig=self.kubeconfig, context=self.context, user=self.as_user or "", groups=self.as_group)
 
     @property
     def is_of_cluster(self) -> bool:
@@ -99,6 +107,9 @@ def _shared(formats: Sequence[str]) -> list[Decorator]:
             text="Namespace of objects that name none; of clusters and snapshots also: report only on it.",
         ),
         flag("-A", "--all-namespaces", text="Of clusters: report on all namespaces, as without -n."),
+        flag(
+            "--each", text="Several clusters or snapshots: one report of each, and a summary; files are laid over each."
+        ),
         _many("--only-namespace", metavar="NS", says="all", text="Report only what has an end in it."),
         _many("--exclude-namespace", metavar="NS", text="Leave its workloads out of the report."),
         flag("--kustomize", text="Render kustomizations with `kustomize` or `kubectl`, and read what they print."),
@@ -140,8 +151,20 @@ def _shared(formats: Sequence[str]) -> list[Decorator]:
     ]
 
 
+def _check_access(inputs: Inputs) -> None:
+    """Raise UsageError iff options that lead to a cluster have no use."""
+    if inputs.access != Access() and not any(source.startswith(CLUSTER) for source in inputs.sources):
+        raise UsageError(
+            "--kubeconfig, --context, --as and --as-group say how to get to a cluster, and no source is one\n"
+            "  hint: name the source `cluster:`, or `cluster:CONTEXT`"
+        )
+    if inputs.as_group and not inputs.as_user:
+        raise UsageError("--as-group goes with --as")
+
+
 def _scoped(inputs: Inputs) -> Inputs:
     """Return the inputs, -n being what is reported on of a cluster, as users of kubectl expect."""
+    _check_access(inputs)
     given = click.get_current_context().get_parameter_source("namespace")
     if given is not ParameterSource.COMMANDLINE or inputs.all_namespaces or not inputs.is_of_cluster:
         return inputs
@@ -155,7 +178,12 @@ def reads_input(*formats: str) -> Decorator:
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def call(**values: Any) -> Any:
-            return function(_scoped(Inputs(**{name: values.pop(name) for name in names})), **values)
+            inputs = _scoped(Inputs(**{name: values.pop(name) for name in names}))
+            if not inputs.each:
+                return function(inputs, **values)
+            from netcheck.cli.each import run_each  # noqa: PLC0415 - only where it is asked for
+
+            return run_each(lambda one: function(one, **values), inputs)
 
         call.__doc__ = f"{inspect.getdoc(function)}\n\n{_SOURCES}"
         decorated: Callable[..., Any] = call

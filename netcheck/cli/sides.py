@@ -7,22 +7,29 @@ from dataclasses import replace
 from netcheck.cli.inputs import configuration, load_inputs
 from netcheck.cli.options import Inputs
 from netcheck.errors import UsageError
+from netcheck.load.capture import Capture
 from netcheck.model.cluster import Loaded
 
 
-def load_both(inputs: Inputs) -> tuple[Loaded, Loaded]:
-    """Load the two sources that are compared.
+def load_both(inputs: Inputs, *, overlay: bool = False) -> tuple[Loaded, Loaded]:
+    """Load the two sources that are compared; with `overlay` the second is what it makes of the first.
+
+    A cluster that is on both sides is read once.
 
     Raises:
-        UsageError: there are not two, or both are stdin.
+        UsageError: there are not two, or stdin would be read twice.
     """
     if len(inputs.sources) != 2:
         raise UsageError(
             f"two sources are compared, BASE and HEAD, and {len(inputs.sources)} were named\n"
             "  hint: `netcheck diff git:origin/main .` compares the working tree with a branch"
         )
-    if set(inputs.sources) == {"-"}:
+    if set(inputs.sources) == {"-"} or (overlay and inputs.sources[0] == "-"):
         raise UsageError("only one side can be `-`: stdin is read once")
     config = configuration(inputs)
-    base, head = (load_inputs(replace(inputs, sources=(source,)), config) for source in inputs.sources)
+    kept: dict[str, Capture] = {}
+    base, head = (
+        load_inputs(replace(inputs, sources=sources), config, kept=kept)
+        for sources in (inputs.sources[:1], inputs.sources if overlay else inputs.sources[1:])
+    )
     return base, head

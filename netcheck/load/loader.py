@@ -6,7 +6,7 @@ Sources are overlaid in order; objects are validated one by one and then assembl
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
@@ -56,6 +56,7 @@ class LoadOptions:
         stdin: what `-` reads.
         access: how to get to clusters.
         namespaces: those to read of a cluster that does not let itself be read whole; none: that of the context.
+        kept: clusters and snapshots that were read before, by source; those that are read now are put there.
         replaced: bytes to read in place of files of these names.
         progress: called with the name of each file before it is read.
     """
@@ -73,6 +74,7 @@ class LoadOptions:
     stdin: BinaryIO | None = None
     access: Access = Access()
     namespaces: tuple[str, ...] = ()
+    kept: MutableMapping[str, Capture] | None = None
     replaced: Mapping[str, bytes] = field(default_factory=dict)
     progress: Callable[[str], None] | None = None
 
@@ -108,7 +110,8 @@ class _Loading:
 
     def _file(self, file: SourceFile, found: dict[Identity, Admitted | FastPod]) -> None:
         if file.capture is not None:
-            captured = file.capture()
+            kept = self.options.kept if self.options.kept is not None else {}
+            captured = kept[file.name] = kept[file.name] if file.name in kept else file.capture()
             self.captures.append(captured)
             self._outcomes(file, captured.outcomes(self.options.namespace), found)
             return
