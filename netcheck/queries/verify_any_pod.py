@@ -226,7 +226,8 @@ class _OpenWorld:
 
     def _vacuous(self) -> IntentResult | None:
         intent = self._asked.intent
-        if intent.allow_empty:
+        closed = self._asked.sources if intent.closes is Closes.FROM else self._asked.destinations
+        if intent.allow_empty or (intent.demand is Demand.ONLY and closed.possible):
             return None
         try:
             if any(self._engine.is_possible(flows) for flows in self._flows):

@@ -550,3 +550,38 @@ class TestCoverage:
         found = verify(cluster, intents)
         assert {item.outcome for item in found.results} <= {Outcome.HOLDS}
         assert found.uncovered == ()
+
+
+PROXY = """---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: public, namespace: edge}
+spec: {gatewayClassName: c, listeners: [{name: http, port: 80, protocol: HTTP}]}
+"""
+
+
+class TestEndsThatAreNotLoaded:
+    @pytest.mark.parametrize(
+        ("body", "outcome"),
+        [
+            (
+                "deny: {from: 'gateway:edge/public', to: shop/db, ports: [5433]}",
+                Outcome.HOLDS,
+            ),  # nobody is let in there
+            ("allow: {from: 'gateway:edge/public', to: shop/web, ports: [80]}", Outcome.HOLDS),  # everybody is
+            ("deny: {from: 'gateway:edge/public', to: shop/web}", Outcome.VIOLATED),
+            ("deny: {from: 'gateway:edge/public', to: shop/db}", Outcome.UNKNOWN),
+            ("deny: {from: shop/web, to: 'gateway:edge/public'}", Outcome.UNKNOWN),
+            ("only: {from: [shop/web, 'gateway:edge/public'], to: shop/db}", Outcome.HOLDS),
+            ("deny: {from: shop/web, to: 'domain:api.example.com'}", Outcome.VIOLATED),
+            ("allow: {from: shop/web, to: 'domain:api.example.com', ports: [443]}", Outcome.HOLDS),
+            ("only: {from: shop/web, to: 'domain:api.example.com'}", Outcome.UNKNOWN),
+        ],
+    )
+    def test_are_judged_as_anybody_could_be(self, body, outcome):
+        found = judged(body, SHOP + PROXY)
+        assert found.outcome is outcome
+        assert outcome is not Outcome.UNKNOWN or found.reasons
+
+    def test_an_only_that_lists_everybody_holds_of_pods_to_come(self):
+        assert judged("only: {from: anybody, to: shop/db}\n    scope: any-pod").outcome is Outcome.HOLDS
