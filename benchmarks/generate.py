@@ -23,6 +23,8 @@ from typing import Any, TextIO
 
 import yaml
 
+from benchmarks.ways import requests, ways
+
 Json = dict[str, Any]
 
 PODS_PER_NAMESPACE = 100
@@ -579,8 +581,13 @@ def generate(
     shape: str = "realistic",
     seed: int = 0,
     admin_rules: int = 0,
+    ways_in: int = 0,
 ) -> None:
-    """Write one cluster into `folder`, which is made if it is missing. `form`: json, yaml, or files (one an object)."""
+    """Write one cluster into `folder`, which is made if it is missing. `form`: json, yaml, or files (one an object).
+
+    `ways_in`: so many Services, Ingresses and HTTPRoutes, in a file of their own, and beside the folder, in
+    `FOLDER-requests.json`, requests that go through them.
+    """
     rng = random.Random(seed)
     bare = plan(rng, pods)
     written = [*SHAPES[shape](rng, bare, policies), *admin_policies(rng, admin_rules)]
@@ -590,6 +597,11 @@ def generate(
         write_json(folder, made)
     else:
         write_yaml(folder, made, one_file_each=form == "files")
+    if ways_in:
+        with (folder / "ways.json").open("w", encoding="utf-8") as out:
+            _write_list(out, map(json.dumps, ways(random.Random(seed), bare.workloads, ways_in)))
+        beside = folder.with_name(f"{folder.name}-requests.json")
+        beside.write_text(json.dumps(requests(ways_in)), encoding="utf-8")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -602,6 +614,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--form", choices=("json", "yaml", "files"), default="json")
     parser.add_argument("--shape", choices=sorted(SHAPES), default="realistic")
     parser.add_argument("--admin-rules", type=int, default=0, help="rules of ClusterNetworkPolicies, in all")
+    parser.add_argument("--ways-in", type=int, default=0, help="Services, Ingresses and HTTPRoutes, of each so many")
     given = parser.parse_args(arguments)
     generate(
         given.folder,
@@ -611,6 +624,7 @@ def main(arguments: list[str] | None = None) -> None:
         shape=given.shape,
         seed=given.seed,
         admin_rules=given.admin_rules,
+        ways_in=given.ways_in,
     )
 
 

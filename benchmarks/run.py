@@ -262,6 +262,31 @@ def netcheck_cases(netcheck: tuple[str, ...], sizes: Sequence[int], home: Path) 
         )
 
 
+def way_cases(netcheck: tuple[str, ...], sizes: Sequence[int], home: Path) -> Iterator[Case]:
+    """Yield what tells of ways in, over a cluster with a Service, an Ingress and an HTTPRoute for every twenty pods."""
+    for pods in sizes:
+        if not 1_000 <= pods <= 10_000:
+            continue
+        count, plain = pods // 20, _data(pods, policies_for(pods), "json")
+        data = Data(name=f"{plain.name}-ways-{count}", options=(*plain.options, "--ways-in", str(count)))
+        folder = str(home / data.name)
+        for words in (
+            ("list",),
+            ("exposure",),
+            ("routes",),
+            ("trace", "--to", "http://gateway-3.example.com/"),
+            ("trace", "--requests", f"{folder}-requests.json"),
+        ):
+            name = "trace 1,000 requests" if "--requests" in words else words[0]
+            yield Case(
+                name=f"{name} {pods:,}/{policies_for(pods):,}/{count:,} ways JSON",
+                command=(*netcheck, words[0], folder, *words[1:], "-o", "json"),
+                data=data,
+                limit_s=300,
+                good=ANSWERED,
+            )
+
+
 def comparison_cases(netcheck: tuple[str, ...], sizes: Sequence[int], home: Path) -> Iterator[Case]:
     """Yield a diff as of a pull request, and proofs that two sets of 200 and of 1,000 policies are equal everywhere."""
     if max(sizes, default=0) >= 10_000:
@@ -396,6 +421,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     installed = Path(sys.executable).with_name("netcheck")
     netcheck = (given.netcheck,) if given.netcheck else (str(installed),)
     cases = list(netcheck_cases(netcheck, _sizes(given.sizes), given.data))
+    cases += way_cases(netcheck, _sizes(given.sizes), given.data)
     cases += comparison_cases(netcheck, _sizes(given.sizes), given.data)
     if given.peer_nca:
         cases += nca_cases(given.peer_nca, _sizes(given.peer_sizes), given.data, given.peer_limit)

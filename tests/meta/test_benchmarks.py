@@ -11,7 +11,12 @@ import pytest
 
 from benchmarks import generate, rewrite, run
 from netcheck.load.loader import LoadOptions, load
+from netcheck.model.flow import Verdict
 from netcheck.queries.compare import Outcome, Relation, compare
+from netcheck.queries.exposure import exposure
+from netcheck.queries.trace import trace
+from netcheck.queries.trace_requests import parse_requests
+from netcheck.queries.trace_results import Delivered
 
 
 def items(folder, name):
@@ -71,6 +76,19 @@ def test_the_loader_accepts_all_that_is_generated(tmp_path, form, shape):
     assert not loaded.problems, [str(problem) for problem in loaded.problems[:3]]
     assert loaded.counts["NetworkPolicy"] == len(loaded.cluster.policies) == 60
     assert (loaded.counts.get("Pod", 0) == 200) == (form == "json")
+
+
+def test_generated_ways_lead_to_pods_through_doors_of_every_sort(tmp_path):
+    folder = tmp_path / "cluster"
+    generate.generate(folder, pods=200, policies=20, form="json", ways_in=30)
+    loaded = load([str(folder)])
+    assert not loaded.problems
+    found = exposure(loaded.cluster)
+    doors = {item.door for one in found.workloads for item in one.openings if item.verdict is Verdict.ALLOWED}
+    assert {"LoadBalancer", "NodePort", "externalIP", "Ingress", "Gateway"} <= doors
+    asked = parse_requests((tmp_path / "cluster-requests.json").read_text(encoding="utf-8"), "requests.json")
+    ended = {item.delivered for item in trace(loaded.cluster, asked[:60])}
+    assert Delivered.YES in ended
 
 
 @pytest.mark.parametrize(
