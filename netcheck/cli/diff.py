@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from netcheck.cli import exit_codes, screen
-from netcheck.cli.inputs import is_lossy
+from netcheck.cli.inputs import is_lossy, split_names
 from netcheck.cli.options import CONTEXT, Inputs, flag, option, reads_input
 from netcheck.cli.outputs import Output, parse_outputs, to_stdout, write
 from netcheck.cli.repository import relative_to_repository
@@ -58,7 +58,13 @@ def diff(
         return _open_world(inputs, fail_on, solver_timeout, overlay=overlay)
     outputs = parse_outputs(inputs.output, FORMATS)
     base, head = load_both(inputs, overlay=overlay)
-    found = compare_connections(base.cluster, head.cluster, resolution=Resolution(resolution))
+    found = compare_connections(
+        base.cluster,
+        head.cluster,
+        resolution=Resolution(resolution),
+        only=split_names(inputs.only_namespace),
+        without=split_names(inputs.exclude_namespace),
+    )
     loaded = joined_input(base, head)
     if to_stdout(outputs) != "json":
         screen.show_problems(loaded.problems, verbose=inputs.verbose, quiet=inputs.quiet)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netcheck.logic.atoms import indexes
 from netcheck.logic.classes import mask_of
@@ -29,13 +29,22 @@ MOST_EXPLAINED = 1000
 _UNSAID = Reason(rule="NET-18", message="the policies that decide it differ, and what they decide is not known")
 
 
-def diff(base: Cluster, head: Cluster, *, resolution: Resolution = Resolution.WORKLOAD) -> ConnectionDiff:
+def diff(
+    base: Cluster,
+    head: Cluster,
+    *,
+    resolution: Resolution = Resolution.WORKLOAD,
+    only: frozenset[str] = frozenset(),
+    without: frozenset[str] = frozenset(),
+) -> ConnectionDiff:
     """Return exactly the connections that differ between two clusters, and those of which that is not known.
+
+    `only`, unless empty, names the namespaces of which some end must be one; `without` those of which no end may be.
 
     Raises:
         WitnessMismatch: the oracle contradicts the engine about a witness.
     """
-    return _Differ(Sides(base, head, resolution)).result()
+    return _Differ(Sides(base, head, resolution), only, without).result()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +60,11 @@ class _Part:
 
 
 class _Differ:
-    def __init__(self, sides: Sides) -> None:
+    def __init__(self, sides: Sides, only: frozenset[str], without: frozenset[str]) -> None:
         self._sides = sides
+        spaces = [item.endpoint.namespace for item in sides.joined]
+        self._inside = [not only or space in only for space in spaces]
+        self._outside = [space in without for space in spaces]
         self._explainer = Explainer(sides)
         self._left = MOST_EXPLAINED
         self._of_pair: dict[tuple[int, int], Why] = {}
@@ -67,11 +79,13 @@ class _Differ:
         }
 
     def result(self) -> ConnectionDiff:
-        found = cells(self._sides)
+        found = [part for cell in cells(self._sides) for part in self._scoped(cell)]
         parts = [part for cell in found for part in self._parts(cell)]
         groups = [group for part in parts for group in self._groups(part)]
-        ways, unknown_ways = changed_ways(self._sides, self._explainer)
-        unknown = [*self._unknown(found), *unknown_ways]
+        every_way, unknown_ways = changed_ways(self._sides, self._explainer)
+        ways = [row for row in every_way if self._is_reported(row.source, row.destination)]
+        unknown = [*self._unknown(found)]
+        unknown += [row for row in unknown_ways if self._is_reported(row.source, row.destination)]
         counts, opened = self._counted(groups, ways)
         return ConnectionDiff(
             endpoints=tuple(item.endpoint for item in self._sides.joined),
@@ -83,6 +97,22 @@ class _Differ:
             only_base=self._gone["removed"],
             only_head=self._gone["added"],
         )
+
+    # ---- scope -------------------------------------------------------------------------------------------------
+
+    def _is_reported(self, source: int, destination: int) -> bool:
+        excluded = self._outside[source] or self._outside[destination]
+        return not excluded and (self._inside[source] or self._inside[destination])
+
+    def _scoped(self, cell: Cell) -> Iterator[Cell]:
+        """Yield what of a cell is in scope; the members of a class lie in one namespace."""
+        members = self._sides.members
+        shown = mask_of(number for number, some in enumerate(members) if not self._outside[some[0]])
+        inside = mask_of(number for number, some in enumerate(members) if self._inside[some[0]])
+        sources, destinations = cell.sources & shown, cell.destinations & shown
+        for some, others in ((sources & inside, destinations), (sources & ~inside, destinations & inside)):
+            if some and others:
+                yield replace(cell, sources=some, destinations=others)
 
     # ---- explaining --------------------------------------------------------------------------------------------
 

@@ -127,6 +127,30 @@ def test_a_pod_that_is_new_is_told_apart(netcheck, files):
     assert {cause["object"] for row in done.json["changes"] for cause in row["causes"]} == {"Pod a/db"}
 
 
+@pytest.mark.parametrize(
+    ("scope", "namespaces"),
+    [
+        ((), {"shop", "data", ""}),
+        (("--only-namespace", "data"), {"shop", "data"}),
+        (("--exclude-namespace", "data"), {"shop", ""}),
+        (("--exclude-namespace", "shop"), set()),
+    ],
+)
+def test_namespaces_cut_the_report(netcheck, scope, namespaces):
+    done = netcheck("diff", BASE, HEAD, "-o", "json", *scope)
+    space = {item["id"]: item.get("namespace", "") for item in done.json["endpoints"]}
+    ends = [(space[row["source"]], space[row["destination"]]) for row in done.json["changes"]]
+    assert {end for pair in ends for end in pair} == namespaces
+    if scope[:1] == ("--only-namespace",):
+        assert all("data" in pair for pair in ends)
+
+
+def test_a_namespace_that_only_head_has_can_be_asked_for(netcheck, files):
+    sides = (files("b", POD % ("web", "a", "web")), files("h", TWO_PODS + POD % ("new", "b", "new")))
+    assert netcheck("diff", *sides, "--only-namespace", "b").code == 1
+    assert netcheck("diff", *sides, "--only-namespace", "c").code == 2
+
+
 def test_the_schema_is_shipped():
     assert (Path(netcheck.__file__).parent / "report" / "schemas" / "ConnectionDiff.json").exists()
 
