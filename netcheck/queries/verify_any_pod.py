@@ -337,6 +337,8 @@ def replayed_witness(
         WitnessMismatch: the oracle decides otherwise.
 
     """
+    if verdict is not Verdict.UNKNOWN:
+        cluster = _as_selected(cluster, flows, witness)
     ends: list[End] = []
     for symbolic, found in ((flows.source, witness.source), (flows.destination, witness.destination)):
         if isinstance(symbolic, AnyPod):
@@ -359,6 +361,19 @@ def replayed_witness(
         destination_labels=_labels(flows.destination, witness.destination),
     )
     return Evidence(flow=text, verdict=verdict, decided_by=decision.deciders, reasons=decision.reasons)
+
+
+def _as_selected(cluster: Cluster, flows: Flows, witness: FoundFlow) -> Cluster:
+    """Return the cluster with the labels under which the witness is one of those meant, where these are not known (WL-3)."""
+    namespaces = dict(cluster.namespaces)
+    for end, found in ((flows.source, witness.source), (flows.destination, witness.destination)):
+        known = namespaces.get(found.namespace)
+        if not isinstance(end, NewPod) or known is None or known.labels_known:
+            continue
+        if end.namespace_labels.requirements or any(other.namespace_labels.requirements for other in end.but):
+            labels = {**found.namespace_labels, **known.labels}
+            namespaces[found.namespace] = replace(known, labels=labels, labels_known=True)
+    return replace(cluster, namespaces=namespaces)
 
 
 def _readable(flow: Flow, ports: ConnectionSet, witness: FoundFlow) -> Flow:
