@@ -8,6 +8,7 @@ built. The one exception to GET is `Connection.review`, which asks what the user
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ from urllib.parse import urlencode
 from netcheck.errors import InputError, UsageError
 
 _CHUNK = 1 << 16
+_SOURCE = re.compile(r" \(_ssl\.c:\d+\)|\[Errno -?\d+\] ")
+"""Where in its own source a library noticed a failure."""
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
@@ -133,6 +136,7 @@ def _why(error: Exception) -> str:
         text = " ".join(str(reason).split())
     if "timed out" in text.lower():
         return "no answer within the time limit"
+    text = _SOURCE.sub("", text)
     _, _, tail = text.rpartition(": ")
     return (tail or text or type(error).__name__).removesuffix(")").strip("'\"")
 

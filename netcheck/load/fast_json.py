@@ -5,13 +5,14 @@ A pod is clean if the checks of the slow path could find nothing in the fields t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from netcheck.errors import Place
+from netcheck.errors import Place, Problem, Severity
 from netcheck.load.build_pod import PodFacts
-from netcheck.load.documents import Outcome, RawObject, Skipped, is_object, with_kind
+from netcheck.load.documents import Note, Outcome, RawObject, Skipped, is_object, with_kind
 from netcheck.load.scalars import as_json_number
 
 LARGE = 1_000_000
@@ -89,11 +90,38 @@ def read_items(
         if facts is not None:
             yield FastPod(facts)
         else:
-            value = decode(item)
+            try:
+                value = decode(item)
+            except (ValueError, RecursionError):  # bytes that are no UTF-8, or numbers that no server has
+                yield Note(_odd(file))
+                value = _leniently(item)
             if isinstance(value, dict):
                 yield from _whole(with_kind(value, api_version, kind), file)
             else:
                 yield Skipped()
+
+
+def _odd(file: str) -> Problem:
+    message = "an object holds text that is not UTF-8, or a number out of range: it is read as well as can be"
+    return Problem(severity=Severity.ERROR, message=message, place=Place(file))
+
+
+def decoded(item: Any) -> Any:
+    """Return the value of one JSON text, read as well as can be."""
+    import msgspec  # noqa: PLC0415
+
+    try:
+        return msgspec.json.decode(item)
+    except (ValueError, RecursionError):
+        return _leniently(item)
+
+
+def _leniently(item: Any) -> Any:
+    """Return the value of JSON text, whatever stands in its strings and numbers; None if it has none."""
+    try:
+        return json.loads(bytes(item).decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _decoder() -> Callable[[Any], Any]:

@@ -105,7 +105,7 @@ def served_resources(connection: Connection, limits: Limits) -> tuple[Resource, 
 def _version(fetcher: Fetcher, host: str) -> str:
     """Return the server's version; where it does not tell, nothing. This is how a dead server is noticed."""
     try:
-        found = fetcher.json("/version")
+        found = fetcher.json("/version", tries=2)
     except Unreadable as error:
         if error.status == _UNAUTHENTICATED:
             raise InputError(

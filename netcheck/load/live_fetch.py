@@ -79,13 +79,13 @@ class Fetcher:
         self._sleep = sleep
         self._until = time.monotonic() + limits.total
 
-    def json(self, path: str) -> Any:
-        """Return the JSON value at a path.
+    def json(self, path: str, tries: int | None = None) -> Any:
+        """Return the JSON value at a path, asked for so many times, or as often as everything is.
 
         Raises:
             Unreadable: there is none.
         """
-        return self._get(path, {}, msgspec.json.decode)
+        return self._get(path, {}, msgspec.json.decode, tries)
 
     def all(self, path: str, page: int) -> Fetched:
         """Return a whole list, asked for in pages; if these expire, once more, and then in one piece (LIVE-5).
@@ -117,10 +117,12 @@ class Fetcher:
             seen.add(token)
             parameters = {**parameters, "continue": token}
 
-    def _get(self, path: str, parameters: Mapping[str, str | int], decode: Callable[[bytes], Any]) -> Any:
+    def _get(
+        self, path: str, parameters: Mapping[str, str | int], decode: Callable[[bytes], Any], tries: int | None = None
+    ) -> Any:
         """Return a decoded answer; what may be better next time is tried again."""
         pause = self._limits.pause
-        for left in range(self._limits.tries - 1, -1, -1):
+        for left in range((tries or self._limits.tries) - 1, -1, -1):
             wait = 0.0
             try:
                 answer = self._answer(path, parameters)

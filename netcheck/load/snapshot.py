@@ -17,6 +17,7 @@ import msgspec
 
 from netcheck.errors import InputError
 from netcheck.load.capture import Capture, Listing
+from netcheck.load.fast_json import decoded
 from netcheck.load.ignores import ANNOTATION
 from netcheck.model.cluster import Unread
 
@@ -89,8 +90,7 @@ def document(captured: Capture) -> dict[str, Any]:
 
 
 def _list(listing: Listing) -> dict[str, Any]:
-    decode = msgspec.json.Decoder().decode
-    items = [reduced(value, listing.kind) for value in map(decode, listing.items) if isinstance(value, dict)]
+    items = [reduced(value, listing.kind) for value in map(decoded, listing.items) if isinstance(value, dict)]
     items.sort(key=_identity)
     return {"apiVersion": listing.api_version, "kind": f"{listing.kind}List", "plural": listing.plural, "items": items}
 

@@ -87,6 +87,14 @@ def test_a_pod_of_a_namespace_that_was_not_read_is_unknown_and_not_absent(ask):
     assert not done.json["complete"]
 
 
+def test_without_the_list_of_namespaces_what_was_read_in_one_is_certain(ask):
+    fault = only("shop/pods", "shop/networkpolicies", "shop/ciliumnetworkpolicies", "shop/services")
+    assert verdict(ask, "shop/web-1", "shop/db-1", fault=fault) == (4, "allowed")
+    assert verdict(ask, "shop/db-1", "shop/web-1", fault=fault) == (4, "denied")
+    part = only("shop/pods", "shop/networkpolicies", "shop/services")
+    assert verdict(ask, "shop/web-1", "shop/db-1", fault=part) == (4, "unknown")
+
+
 def test_what_was_not_read_is_told_with_the_way_out(serve, netcheck):
     _, config = serve(CLEAN.answer, only("v1/namespaces", "nodes", "shop/pods", "/services", "policies", "routes"))
     done = netcheck("lint", "cluster:", "--kubeconfig", config)

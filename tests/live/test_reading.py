@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
+import json
 import random
+import re
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import netcheck as netcheck_package
 from netcheck.errors import InputError, UsageError
 from netcheck.load.cluster_api import Access, connect
+from netcheck.load.documents import Note, RawObject
 from netcheck.load.live_fetch import Fetcher, Limits, Unreadable
-from tests.live.clusters import policy, small
+from netcheck.load.snapshot import document
+from tests.live.clusters import pod, policy, small
 from tests.live.conftest import SHORT, held, read
 from tests.live.server import Reply, Server, kubeconfig, status
 
@@ -313,3 +320,91 @@ def test_who_reads_is_told_to_the_server(serve):
     assert headers["authorization"] == "Bearer s3cret"
     assert headers["impersonate-user"] == "jane"
     assert "dev" in headers["impersonate-group"] or "ops" in headers["impersonate-group"]
+
+
+def test_a_token_of_an_exec_plugin_is_sent(serve, tmp_path):
+    server, config = serve(CLEAN.answer)
+    token = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": {"token": "from-plugin"},
+    }
+    plugin = tmp_path / "plugin"
+    plugin.write_text(f"#!/bin/sh\necho '{json.dumps(token)}'\n")
+    plugin.chmod(0o755)
+    settings = json.loads(Path(config).read_text())
+    run = {"apiVersion": "client.authentication.k8s.io/v1", "command": str(plugin), "interactiveMode": "Never"}
+    settings["users"][0]["user"] = {"exec": run}
+    Path(config).write_text(json.dumps(settings))
+    assert not read(config).unread
+    assert {request.user for request in server.requests} == {"from-plugin"}
+
+
+def test_a_pod_without_a_usable_service_account_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
+    with pytest.raises(InputError, match="service account of this pod"):
+        connect(Access(), "")
+
+
+# ---- size and oddities -------------------------------------------------------------------------------------------
+
+
+def test_a_large_list_comes_whole_and_in_order(serve):
+    pods = [pod(f"ns-{n % 7}", f"p-{n:05}", f"10.1.{n // 250}.{n % 250}", "a") for n in range(3000)]
+    documents = small().add("v1", "pods", "Pod", pods)
+    server, config = serve(documents.answer)
+    found = held(read(config, replace(SHORT, page=None, request=10)))["v1 pods"]
+    names = [json.loads(item)["metadata"]["name"] for item in found]
+    assert len(names) == 3000
+    assert names == [item["metadata"]["name"] for item in documents.resources["", "v1", "pods"][2]]
+    asked = [request.query.get("limit") for request in server.requests if request.path == "/api/v1/pods"]
+    assert asked == ["500"] * 6
+
+
+def test_odd_bytes_in_one_object_do_not_cost_the_others(serve):
+    def odd(request, times):
+        if request.path != "/api/v1/services":
+            return None
+        bad = b'{"metadata":{"name":"bad","namespace":"shop","labels":{"a":"\xff\xfe"}},"spec":{"ports":[{"port":80}],"x":1e999}}'
+        good = json.dumps(CLEAN.resources["", "v1", "services"][2][0]).encode()
+        return Reply(200, b'{"kind":"ServiceList","apiVersion":"v1","metadata":{},"items":[%s,%s,7]}' % (bad, good))
+
+    _, config = serve(CLEAN.answer, odd)
+    found = read(config)
+    assert len(held(found)["v1 services"]) == 3
+    outcomes = list(found.outcomes("default"))
+    assert any(isinstance(item, Note) and "not UTF-8" in item.problem.message for item in outcomes)
+    services = {
+        item.value["metadata"]["name"]
+        for item in outcomes
+        if getattr(item, "value", None) and isinstance(item, RawObject)
+    }
+    assert {"bad", "db"} <= services
+    document(found)
+
+
+# ---- read-only ---------------------------------------------------------------------------------------------------
+
+
+def test_no_code_can_send_anything_but_get_and_the_question_for_rights():
+    package = Path(netcheck_package.__file__).parent
+    senders = {
+        path.name
+        for path in package.rglob("*.py")
+        if re.search(r"^\s*(import|from) (urllib3|kubernetes|requests|http)\b", path.read_text())
+    }
+    assert senders == {"cluster_api.py"}
+    tree = ast.parse((package / "load" / "cluster_api.py").read_text())
+    words = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    assert {word for word in words if re.fullmatch(r"[A-Z]{3,7}", word)} <= {"GET", "POST", "KUBECONFIG"}
+    posts = [
+        function.name
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Constant) and node.value == "POST"
+    ]
+    assert posts == ["review"]
+    users = {path.name for path in package.rglob("*.py") if re.search(r"\.review\(", path.read_text())}
+    assert users == {"rights.py"}
