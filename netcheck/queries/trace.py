@@ -19,7 +19,7 @@ from netcheck.model.objects import Pod, Service, ServicePort, ServiceType
 from netcheck.model.request import Request, Scheme
 from netcheck.queries.dataplane import effective_class
 from netcheck.queries.doors import Door, DoorKind
-from netcheck.queries.ends import Addresses, Lost, OneNode, OneService, Pods, TheOwnNode, parse_end
+from netcheck.queries.ends import Addresses, AnEnd, Lost, OneNode, OneService, Pods, TheOwnNode, parse_end
 from netcheck.queries.trace_backends import Arrival, service_port, to_service, to_targets, together
 from netcheck.queries.trace_dns import ask_dns, look_up
 from netcheck.queries.trace_doors import Knock, at_port, enter, restricted, seen_as
@@ -147,7 +147,7 @@ class _Tracer:
             if text.startswith(f"{kind}:"):
                 item = self._frontend(kind, text.removeprefix(f"{kind}:"), request)
                 return _Client(senders=plane_senders(self._scene, item.plane))
-        end = parse_end(self._given, text, self._namespace)
+        end = self._end(text, request)
         match end:
             case Pods(positions=positions):
                 senders = pod_senders(self._scene, positions)
@@ -172,6 +172,13 @@ class _Tracer:
                     f"{where(request)}`{text}` names no loaded pod\n  hint: `netcheck query` asks about such ends"
                 )
 
+    def _end(self, text: str, request: TraceRequest) -> AnEnd:
+        """Return what a text names; a message about one request of several says which."""
+        try:
+            return parse_end(self._given, text, self._namespace)
+        except UsageError as error:
+            raise UsageError(f"{where(request)}{error}") from None
+
     # ---- proxies -----------------------------------------------------------------------------------------------
 
     def _frontend(self, kind: str, text: str, request: TraceRequest) -> Candidate:
@@ -186,8 +193,9 @@ class _Tracer:
             if (ingress.namespace, ingress.name) == key:
                 return of_class(self._scene, effective_class(cluster, ingress))
         listed = cluster.gateways if kind == "gateway" else cluster.ingresses
-        known = ", ".join(f"`{item.namespace}/{item.name}`" for item in listed[:5]) or f"the input has no {kind}"
-        raise UsageError(f"{where(request)}`{text}` names no loaded {kind}\n  hint: loaded are {known}")
+        known = ", ".join(f"`{item.namespace}/{item.name}`" for item in listed[:5])
+        hint = f"loaded are {known}" if known else f"the input has no {kind.capitalize()}"
+        raise UsageError(f"{where(request)}`{text}` names no loaded {kind.capitalize()}\n  hint: {hint}")
 
     def _to_gateway(self, asked: _Asked) -> Trace:
         return self._at(asked, self._frontend("gateway", asked.meant.text, asked.request))
@@ -242,7 +250,7 @@ class _Tracer:
     # ---- Services ----------------------------------------------------------------------------------------------
 
     def _to_named_service(self, asked: _Asked) -> Trace:
-        end = parse_end(self._given, f"svc:{asked.meant.text}", self._namespace)
+        end = self._end(f"svc:{asked.meant.text}", asked.request)
         assert isinstance(end, OneService)
         return self._to_service(asked, end.service)
 
@@ -299,7 +307,7 @@ class _Tracer:
                 leg = Leg(scene=self._scene, way=way, asked=asked.request, request=spoken, front=front)
                 return _opened(send_on(leg, routed), open_)
         arrival = to_service(self._scene, way, asked.client.senders, service, item, proxy=False)
-        return _opened(_arrived(asked, service, item, arrival, request.scheme), open_)
+        return _opened(_arrived(asked, service, item, arrival), open_)
 
     def _as_spoken(self, request: Request, service: Service, item: ServicePort) -> Request:
         """GW-33: where a GRPCRoute is in force on a port, what is sent to it is gRPC, whatever the client calls it."""
@@ -362,7 +370,7 @@ class _Tracer:
             return self._behind(asked, door, seen, usable, request)
         if door.service is not None and door.service_port is not None:
             arrival = to_service(self._scene, way, seen, door.service, door.service_port, proxy=False)
-            return _arrived(asked, door.service, door.service_port, arrival, request.scheme)
+            return _arrived(asked, door.service, door.service_port, arrival)
         way.add(door.via, Verdict.DENIED, "the pod is not ready", rule="SVC-25", place=door.place)
         return way.end(asked.request)
 
@@ -376,7 +384,7 @@ class _Tracer:
             meant = replace(asked.meant, port=service_port_)
             return self._at(replace(asked, meant=meant), proxy, door=False)
         if door.service is not None and door.service_port is not None:
-            return _arrived(asked, door.service, door.service_port, arrival, request.scheme)
+            return _arrived(asked, door.service, door.service_port, arrival)
         asked.way.settle(arrival.verdict)
         return asked.way.end(asked.request, status=_status(arrival.verdict, request.scheme, arrival.status))
 
@@ -387,7 +395,7 @@ class _Tracer:
     # ---- pods, nodes and addresses -----------------------------------------------------------------------------
 
     def _to_end(self, asked: _Asked) -> Trace:
-        end = parse_end(self._given, asked.meant.text, self._namespace)
+        end = self._end(asked.meant.text, asked.request)
         match end:
             case Pods(positions=positions):
                 return self._to_pods(asked, positions)
@@ -414,7 +422,7 @@ class _Tracer:
 
     def _to_address(self, asked: _Asked) -> Trace:
         text = asked.meant.text
-        end = parse_end(self._given, text, self._namespace)
+        end = self._end(text, asked.request)
         request = request_to(asked.request, asked.meant)
         if not asked.client.inside or isinstance(end, OneNode):
             found = self._doors_at(text, request)
@@ -518,8 +526,21 @@ class _Tracer:
         message = (
             f"no Gateway, Ingress, Route or load balancer of the input serves `{text}`; where it points is not known"
         )
+        meant = self._meant_by_pods(text)
+        if meant:
+            message += f"; pods may mean {meant} by it: --from says who asks"
         asked.way.unknown(f"name {text}", (Reason(rule="GW-30", message=message),))
         return asked.way.end(asked.request)
+
+    def _meant_by_pods(self, text: str) -> str:
+        """Return the Services that a short name can mean inside the cluster, in words."""
+        name, _, namespace = text.partition(".")
+        found = [
+            f"Service {item.namespace}/{item.name}"
+            for item in self._scene.cluster.services
+            if item.name == name and namespace in ("", item.namespace)
+        ]
+        return " or ".join(found[:3]) + (" or others" if len(found) > 3 else "")
 
     def _service_of(self, text: str) -> Service | None:
         parts = text.removesuffix(f".{self._scene.cluster.cluster_domain}").split(".")
@@ -540,13 +561,12 @@ class _Tracer:
         return asked.way.end(asked.request)
 
 
-def _arrived(asked: _Asked, service: Service, item: ServicePort, arrival: Arrival, scheme: Scheme) -> Trace:
-    """Return the trace of a request for a Service itself."""
+def _arrived(asked: _Asked, service: Service, item: ServicePort, arrival: Arrival) -> Trace:
+    """Return the trace of a request for a Service itself; whatever is spoken, 200 stands for an answer."""
     share = BackendShare(namespace=service.namespace, name=service.name, port=item.port)
     result = together([(share, arrival)])
     asked.way.settle(result.verdict)
     status = 200 if result.verdict is Verdict.ALLOWED else None
-    del scheme
     return asked.way.end(asked.request, status=status, backends=result.backends)
 
 

@@ -178,8 +178,11 @@ def _url(text: str, where: str) -> TraceRequest:
     try:
         parts = urlsplit(text)
         port = parts.port
-    except ValueError:
-        raise UsageError(f"{where}`{text}` is no URL\n  hint: write it like https://shop.example.com/cart") from None
+    except ValueError as error:
+        why = f": {str(error).lower()}" if "port" in str(error).lower() else ""
+        raise UsageError(
+            f"{where}`{text}` is no URL{why}\n  hint: write it like https://shop.example.com/cart"
+        ) from None
     scheme = _scheme(parts.scheme, where)
     if not parts.hostname or parts.username is not None:
         raise UsageError(f"{where}`{text}` is no URL\n  hint: write it like https://shop.example.com/cart")

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from netcheck.model.cluster import Loaded
 from netcheck.model.flow import Verdict
+from netcheck.model.request import Scheme
 from netcheck.queries.trace_results import BackendShare, Delivered, Hop, Trace
+from netcheck.queries.trace_target import meant_by, scheme_of
 from netcheck.report.layout import Style, footer, prose
 from netcheck.report.paint import Role
 
@@ -17,6 +19,8 @@ _HOPS = {Verdict.ALLOWED: Role.GOOD, Verdict.DENIED: Role.BAD, Verdict.UNKNOWN: 
 
 def trace_text(loaded: Loaded, found: Sequence[Trace], style: Style) -> Iterator[str]:
     """Yield the text of each trace, then what all of them rest on."""
+    if not found:
+        yield "no requests\n"
     for position, item in enumerate(found):
         yield ("\n" if position else "") + _lines(_trace(item, style))
     notes = footer(loaded, style)
@@ -30,7 +34,7 @@ def _lines(lines: Iterator[str] | list[str]) -> str:
 
 def _trace(item: Trace, style: Style) -> Iterator[str]:
     word = style.paint(_WORDS[item.delivered], _ROLES[item.delivered])
-    status = f"  status {item.status}" if item.status is not None else ""
+    status = f"  status {item.status}" if item.status is not None and _has_status(item) else ""
     yield f"{word}  {item.request.source} -> {_asked(item)}{status}"
     deciding = item.deciding
     if deciding is not None:
@@ -43,6 +47,11 @@ def _trace(item: Trace, style: Style) -> Iterator[str]:
     width = len(str(len(item.hops)))
     for number, hop in enumerate(item.hops, start=1):
         yield from _hop(number, width, hop, style)
+
+
+def _has_status(item: Trace) -> bool:
+    """Return whether HTTP is spoken, of which people know the status."""
+    return scheme_of(item.request, meant_by(item.request)) in (Scheme.HTTP, Scheme.HTTPS, Scheme.GRPC)
 
 
 def _asked(item: Trace) -> str:

@@ -97,12 +97,14 @@ HOSTILE = {
     '[{"to": "a", "path": "x"}]': "path `x` must start with `/`",
     '[{"to": "a", "gateway": "x"}]': "gateway `x` must be written `namespace/name`",
     '[{"to": "http://"}]': "is no URL",
-    '[{"to": "http://a:99999/"}]': "is no URL",
+    '[{"to": "http://a:99999/"}]': "`http://a:99999/` is no URL: port out of range 0-65535",
     '[{"to": "http://[::1/"}]': "is no URL",
     '[{"to": "svc:shop/cart:99999"}]': "is no port",
     '[{"to": "svc:"}]': "is no destination",
     '[{"host": "a b"}]': "is no host name",
-    '[{"from": "nobody/x", "to": "http://cart/"}]': "names no loaded workload or pod",
+    '[{"from": "nobody/x", "to": "http://cart/"}]': "requests.json[0]`: `nobody/x` names no loaded workload or pod",
+    '[{"to": "http://cart/"}, {"to": "svc:shop/none"}]': "requests.json[1]`: `svc:shop/none` names no loaded Service",
+    '[{"from": "ingress:shop/x", "to": "cart"}]': "`shop/x` names no loaded Ingress\n  hint: the input has no Ingress",
 }
 
 
@@ -127,3 +129,23 @@ def test_a_requests_file_that_is_no_text_is_refused(content, tmp_path, capsys):
 def test_a_requests_file_that_is_not_there_is_refused(tmp_path, capsys):
     assert main([*TRACE, "--requests", str(tmp_path / "none")]) == 2
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_a_list_without_requests_says_so(tmp_path, capsys):
+    path = tmp_path / "requests.json"
+    path.write_text("[]")
+    assert main([*TRACE, "--requests", str(path)]) == 0
+    assert capsys.readouterr().out.startswith("no requests\n")
+
+
+def test_from_outside_a_short_name_hints_at_the_service_that_pods_mean_by_it(capsys):
+    assert main([*TRACE, "--to", "http://cart/"]) == 4
+    told = " ".join(capsys.readouterr().out.split())
+    assert "pods may mean Service shop/cart by it: --from says who asks" in told
+
+
+def test_only_what_speaks_http_has_a_status(capsys):
+    assert main([*TRACE, "--from", "shop/cart", "--to", "svc:shop/db:5432"]) == 0
+    assert "status" not in capsys.readouterr().out
+    assert main([*TRACE, "--to", "http://shop.example.com/cart"]) == 0
+    assert "status 200" in capsys.readouterr().out
