@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 from netcheck.errors import InputError, UsageError
 
 _CHUNK = 1 << 16
-_SOURCE = re.compile(r" \(_ssl\.c:\d+\)|\[Errno -?\d+\] ")
+_SOURCE = re.compile(r" \(_ssl\.c:\d+\)|\[Errno -?\d+\] |\[SSL: \w+\] ")
 """Where in its own source a library noticed a failure."""
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
@@ -130,15 +130,15 @@ def _read(response: Any, until: float) -> bytes:
 
 def _why(error: Exception) -> str:
     """Return what a failure of the network says, without names of classes and addresses of objects."""
-    text = " ".join(str(error).split())
     reason = getattr(error, "reason", None)
-    if isinstance(reason, Exception):
-        text = " ".join(str(reason).split())
+    text = " ".join(str(reason if isinstance(reason, Exception) else error).split())
     if "timed out" in text.lower():
         return "no answer within the time limit"
-    text = _SOURCE.sub("", text)
-    _, _, tail = text.rpartition(": ")
-    return (tail or text or type(error).__name__).removesuffix(")").strip("'\"")
+    if "Failed to resolve" in text:
+        return "the name cannot be resolved"
+    tail = _SOURCE.sub("", text).rpartition(": ")[2].strip("'\"")
+    told = (tail + ")" * (tail.count("(") - tail.count(")"))).rstrip() or type(error).__name__
+    return told[:1].lower() + told[1:]
 
 
 def connect(access: Access, context: str) -> Connection:

@@ -292,6 +292,21 @@ def test_a_server_that_is_not_there_is_told(serve):
         read(config, SHORT)
 
 
+@pytest.mark.parametrize(
+    ("server", "told"),
+    [
+        ("http://127.0.0.1:9", "connection refused"),
+        ("http://nowhere.invalid:80", "the name cannot be resolved"),
+        ("https://{}", "wrong version number"),
+    ],
+)
+def test_why_a_server_does_not_answer_is_told_plainly(serve, tmp_path, server, told):
+    plain, _ = serve(CLEAN.answer)
+    config = kubeconfig(tmp_path, {"prod": server.format(plain.url.removeprefix("http://"))})
+    with pytest.raises(InputError, match=f": {told}$"):
+        read(config)
+
+
 def test_a_context_that_is_not_there_is_told(serve):
     _, config = serve(CLEAN.answer)
     with pytest.raises(UsageError, match=r"no context `nope`(?s:.)*it has `prod`"):
@@ -392,7 +407,7 @@ def test_no_code_can_send_anything_but_get_and_the_question_for_rights():
     senders = {
         path.name
         for path in package.rglob("*.py")
-        if re.search(r"^\s*(import|from) (urllib3|kubernetes|requests|http)\b", path.read_text())
+        if re.search(r"^\s*(import|from) (urllib3|kubernetes|requests|http)\b", path.read_text(), re.MULTILINE)
     }
     assert senders == {"cluster_api.py"}
     tree = ast.parse((package / "load" / "cluster_api.py").read_text())
