@@ -80,7 +80,8 @@ class Progress:
         now = time.monotonic()
         if now - self._last > 0.1:
             self._last = now
-            self._write(f"reading {count(self._files, 'file')}: {name}")
+            live = name.startswith("cluster:")
+            self._write(f"reading {name}" if live else f"reading {count(self._files, 'file')}: {name}")
 
     def _write(self, text: str) -> None:
         self._shown = True
