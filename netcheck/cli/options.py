@@ -88,16 +88,23 @@ _SOURCES = """SOURCE is a file, a directory (read recursively: *.yaml, *.yml, *.
 sources overlay earlier ones."""
 
 
-def _shared(formats: Sequence[str]) -> list[Decorator]:
-    listed = ", ".join(formats)
+def _to_clusters() -> list[Decorator]:
+    """Return the options that lead to a cluster; they are those of kubectl."""
     return [
-        click.argument("sources", metavar="[SOURCE]...", nargs=-1),
         option(
             "--kubeconfig", metavar="FILE", says="as kubectl", text="For cluster: sources: where contexts are found."
         ),
         option("--context", metavar="NAME", says="the current one", text="For cluster: sources that name none."),
         option("--as", "as_user", metavar="USER", says="yourself", text="For cluster: sources: read as this user."),
         _many("--as-group", metavar="GROUP", text="For cluster: sources: and as one of this group."),
+    ]
+
+
+def _shared(formats: Sequence[str]) -> list[Decorator]:
+    listed = ", ".join(formats)
+    return [
+        click.argument("sources", metavar="[SOURCE]...", nargs=-1),
+        *_to_clusters(),
         option(
             "-n",
             "--namespace",
