@@ -11,21 +11,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from netcheck.engines.sets import SetEngine
-from netcheck.logic.ages import in_order
-from netcheck.logic.attachment import Attachments, Binding, attachments
 from netcheck.logic.classes import Universe
-from netcheck.logic.services import Target, pods_near, targets
+from netcheck.logic.services import Target
 from netcheck.logic.translate import resolutions, translate
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Reason, Verdict
-from netcheck.model.gateway import BackendRef, Extension, Gateway, Mirror, Redirect, RouteRule
-from netcheck.model.objects import Node, Service, ServicePort, ServiceType
+from netcheck.model.objects import Node, ServiceType
 from netcheck.model.policy import Direction
-from netcheck.model.routes import Ingress, IngressBackend, OpenShiftRoute
 from netcheck.queries.anybody import Anybody
 from netcheck.queries.asked import pod_text
 from netcheck.queries.dataplane import ROUTER_CLASS, DataPlane, DataPlanes, effective_class
 from netcheck.queries.doors import Door, DoorKind, doors, source_ranges
+from netcheck.queries.fronts import Front, fronts
 from netcheck.queries.results import Endpoint, EndpointType
 from netcheck.queries.unknowns import reasons as missing_facts
 from netcheck.values.addresses import IPSet
@@ -33,8 +30,6 @@ from netcheck.values.connections import ConnectionSet
 from netcheck.values.ports import PortSet
 
 _OF_SERVICES = (DoorKind.LOAD_BALANCER, DoorKind.NODE_PORT, DoorKind.EXTERNAL_IP)
-_ONE_WINS = ("TCPRoute", "UDPRoute")
-"""Of these only the oldest route of a listener receives traffic (GW-20)."""
 _SOME_NODE = "some-node"
 _OWN_NODE = "the node that runs the pod"
 ITSELF = "itself: it is one of the proxy's pods (NET-6)"
@@ -100,91 +95,33 @@ def ways_in(engine: SetEngine) -> Iterator[WayIn]:
     yield from _Ways(engine).all()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Backend:
-    """A Service port behind a proxy, and the object that leads there: unless facts are missing, the `reasons`."""
-
-    via: str
-    service: Service
-    item: ServicePort
-    reasons: tuple[Reason, ...] = ()
-
-
 class _Ways:
     def __init__(self, engine: SetEngine) -> None:
         self._engine = engine
         self._cluster = engine.cluster
-        self._planes = DataPlanes(engine.cluster)
-        self._services = {(item.namespace, item.name): item for item in engine.cluster.services}
-        self._targets: dict[tuple[str, str, int, str], tuple[Target, ...]] = {}
-        self._near = pods_near(engine.cluster)
         self._judge = Judge(engine)
 
     def all(self) -> Iterator[WayIn]:
-        for ingress in self._cluster.ingresses:
-            plane = self._planes.of_class(effective_class(self._cluster, ingress))
-            yield from self._through(plane, self._of_ingress(ingress))
-        for route in self._cluster.openshift_routes:
-            yield from self._of_route(self._planes.of_class(ROUTER_CLASS), route)
-        attached = attachments(self._cluster) if self._cluster.gateways else None
-        for gateway in self._cluster.gateways if attached is not None else ():
-            assert attached is not None
-            yield from self._through(self._planes.of_gateway(gateway), _of_gateway(attached, gateway))
+        for front in fronts(self._cluster):
+            yield from self._lead(front)
         yield from self._of_services()
-
-    # ---- backends ----------------------------------------------------------------------------------------------
-
-    def _of_ingress(self, ingress: Ingress) -> Iterator[_Backend]:
-        for backend in dict.fromkeys(_backends(ingress)):
-            service = self._services.get((ingress.namespace, backend.service))
-            for item in service.ports if service is not None else ():
-                if service is not None and backend.port in (item.port, item.name):
-                    yield _Backend(via=ingress.label, service=service, item=item)
-
-    def _of_route(self, plane: DataPlane, route: OpenShiftRoute) -> Iterator[WayIn]:
-        """ING-15, ING-16: the port is the pods', and a backend of weight 0 gets nothing."""
-        for backend in route.backends:
-            service = self._services.get((route.namespace, backend.service))
-            if service is None or not backend.weight:
-                continue
-            for item in service.ports:
-                one = _Backend(via=route.label, service=service, item=item)
-                meant = (target for target in self._behind(one) if _is_meant(route, item, target))
-                yield from self._lead(plane, route.label, meant)
-
-    def _through(self, plane: DataPlane, backends: Iterable[_Backend]) -> Iterator[WayIn]:
-        for backend in backends:
-            yield from self._lead(plane, backend.via, self._behind(backend), backend.reasons)
-
-    def _behind(self, backend: _Backend) -> tuple[Target, ...]:
-        """SVC-11: proxies use the target port of headless Services too."""
-        service, item = backend.service, backend.item
-        if service.type is ServiceType.EXTERNAL_NAME:
-            return ()
-        key = (service.namespace, service.name, item.port, item.protocol)
-        found = self._targets.get(key)
-        if found is None:
-            found = self._targets[key] = targets(self._cluster, replace(service, headless=False), item, self._near)
-        return found
 
     # ---- through a proxy ---------------------------------------------------------------------------------------
 
-    def _lead(
-        self, plane: DataPlane, via: str, behind: Iterable[Target], doubts: tuple[Reason, ...] = ()
-    ) -> Iterator[WayIn]:
-        for target in behind:
+    def _lead(self, front: Front) -> Iterator[WayIn]:
+        for target in front.behind:
             if target.pod is None:
                 continue
-            found = self._judge.of_proxy(plane, target)
+            found = self._judge.of_proxy(front.plane, target)
             if found.verdict is Verdict.DENIED:
                 continue
             yield WayIn(
-                source=plane.id,
-                via=f"{via} (only through {found.only})" if found.only else via,
+                source=front.plane.id,
+                via=f"{front.object} (only through {found.only})" if found.only else front.object,
                 pod=target.pod,
                 element=self._engine.universe.class_of[target.pod],
                 connections=_connections(target),
-                reasons=_distinct((*doubts, *found.reasons)),
+                reasons=_distinct((*front.reasons, *found.reasons)),
             )
 
     # ---- through a Service -------------------------------------------------------------------------------------
@@ -232,69 +169,8 @@ def _is_repeated(door: Door) -> bool:
     return service.type is ServiceType.LOAD_BALANCER and not source_ranges(service)
 
 
-def _backends(ingress: Ingress) -> Iterator[IngressBackend]:
-    found = [ingress.default_backend]
-    found += [path.backend for rule in ingress.rules for path in rule.paths or ()]
-    yield from (item for item in found if item is not None and item.service)
-
-
 def _distinct(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
     return tuple(sorted(set(reasons), key=lambda reason: (reason.rule, reason.message)))
-
-
-def _of_gateway(attached: Attachments, gateway: Gateway) -> Iterator[_Backend]:
-    """Yield what the routes of a Gateway's accepted listeners lead to (GW-12, GW-22, GW-24)."""
-    for bound in attached.listeners(gateway):
-        if not bound.accepted and not bound.reasons:
-            continue
-        bindings = attached.bindings(bound)
-        for binding in bindings:
-            doubts = (*bound.reasons, *binding.reasons)
-            if binding.route.kind in _ONE_WINS:
-                rivals = [item.route for item in bindings if item.route.kind == binding.route.kind]
-                if in_order(rivals) and binding.route is not rivals[0]:
-                    continue
-                doubts = (*doubts, *(() if in_order(rivals) else (_no_oldest(binding),)))
-            for rule in binding.route.rules:
-                yield from _of_rule(attached, binding, rule, doubts)
-
-
-def _no_oldest(binding: Binding) -> Reason:
-    message = f"which {binding.route.kind} of listener `{binding.bound.listener.name}` is the oldest is not known"
-    return Reason(rule="GW-20", message=message, place=binding.route.place)
-
-
-def _of_rule(
-    attached: Attachments, binding: Binding, rule: RouteRule, doubts: tuple[Reason, ...]
-) -> Iterator[_Backend]:
-    """GW-21: a mirror's backend is led to as well, a redirect leads nowhere, and an extension may do anything."""
-    for item in (*rule.filters, *(one for ref in rule.backends for one in ref.filters)):
-        if isinstance(item, Extension):
-            message = f"a filter of type {item.type} of {binding.route.label} may send requests elsewhere"
-            doubts = (*doubts, Reason(rule="GW-21", message=message, place=item.place))
-    for ref in _refs(rule):
-        resolved = attached.backends.resolve(binding.route, ref)
-        if resolved.service is None or resolved.port is None or (resolved.share.problem and not resolved.reasons):
-            continue
-        reasons = (*doubts, *resolved.reasons)
-        via = binding.bound.gateway.label
-        yield _Backend(via=via, service=resolved.service, item=resolved.port, reasons=reasons)
-
-
-def _refs(rule: RouteRule) -> Iterator[BackendRef]:
-    if any(isinstance(item, Redirect) for item in rule.filters):
-        return
-    for ref in rule.backends:
-        if ref.weight and not any(isinstance(item, Redirect) for item in ref.filters):
-            yield ref
-            yield from (item.backend for item in ref.filters if isinstance(item, Mirror))
-    yield from (item.backend for item in rule.filters if isinstance(item, Mirror))
-
-
-def _is_meant(route: OpenShiftRoute, item: ServicePort, target: Target) -> bool:
-    """A Route names the pods' port: by number, or by the name of a Service port or of a container port (ING-15)."""
-    wanted = route.target_port
-    return wanted is None or wanted in (target.number, str(target.number), item.name, item.target_port)
 
 
 def _connections(target: Target) -> ConnectionSet:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from netcheck.errors import Place
 from netcheck.logic.ages import in_order
 from netcheck.logic.attachment import Attachments, Binding, attachments
-from netcheck.logic.services import Target, targets
+from netcheck.logic.services import Target, pods_near, targets
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Reason
 from netcheck.model.gateway import (
@@ -33,10 +33,17 @@ _ONE_WINS = ("TCPRoute", "UDPRoute")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Front:
-    """A proxy's object that leads to one Service port with some requests. `reasons`: unless a fact is otherwise."""
+    """A proxy's object that leads to one Service port with some requests. `reasons`: unless a fact is otherwise.
+
+    Attributes:
+        door: what kind of door it opens: `INGRESS`, `ROUTE` or `GATEWAY`.
+        object: what the proxy is told by: `Ingress shop/web`, `Gateway infra/public`.
+        route: of a Gateway the route that leads on, else empty.
+    """
 
     door: str
-    via: str
+    object: str
+    route: str = ""
     plane: DataPlane
     behind: tuple[Target, ...]
     paths: tuple[Path, ...]
@@ -44,6 +51,11 @@ class Front:
     addresses: tuple[str, ...] = ()
     reasons: tuple[Reason, ...] = ()
     place: Place | None = None
+
+    @property
+    def via(self) -> str:
+        """`Ingress shop/web`, or `HTTPRoute shop/web of Gateway infra/public`."""
+        return f"{self.route} of {self.object}" if self.route else self.object
 
 
 def fronts(cluster: Cluster) -> Iterator[Front]:
@@ -56,6 +68,7 @@ class _Fronts:
         self._cluster = cluster
         self._planes = DataPlanes(cluster)
         self._services = {(item.namespace, item.name): item for item in cluster.services}
+        self._near = pods_near(cluster)
         self._targets: dict[tuple[str, str, int, str], tuple[Target, ...]] = {}
 
     def all(self) -> Iterator[Front]:
@@ -75,7 +88,7 @@ class _Fronts:
         key = (service.namespace, service.name, item.port, item.protocol)
         found = self._targets.get(key)
         if found is None:
-            found = self._targets[key] = targets(self._cluster, replace(service, headless=False), item)
+            found = self._targets[key] = targets(self._cluster, replace(service, headless=False), item, self._near)
         return found
 
     # ---- Ingress and Route ---------------------------------------------------------------------------------------
@@ -91,7 +104,7 @@ class _Fronts:
                 if service is not None and port in (item.port, item.name):
                     yield Front(
                         door=INGRESS,
-                        via=ingress.label,
+                        object=ingress.label,
                         plane=plane,
                         behind=self._behind(service, item),
                         paths=tuple(paths),
@@ -109,7 +122,7 @@ class _Fronts:
                     behind = self._behind(service, item)
                     yield Front(
                         door=ROUTE,
-                        via=route.label,
+                        object=route.label,
                         plane=self._planes.of_class(ROUTER_CLASS),
                         behind=tuple(target for target in behind if _is_meant(route, item, target)),
                         paths=(Path(host=route.host, path=route.path, type=kind),),
@@ -142,7 +155,8 @@ class _Fronts:
                 continue
             yield Front(
                 door=GATEWAY,
-                via=f"{route.label} of {gateway.label}",
+                object=gateway.label,
+                route=route.label,
                 plane=self._planes.of_gateway(gateway),
                 behind=self._behind(resolved.service, resolved.port),
                 paths=tuple(_gateway_paths(binding, rule)),
