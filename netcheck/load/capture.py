@@ -26,13 +26,15 @@ class Capture:
     """A cluster as it was read.
 
     Attributes:
-        origin: how messages call it: `cluster:prod`.
+        origin: how messages call it: `cluster:prod`, or the file of a snapshot.
+        cluster: which cluster a snapshot is of, as `origin` was when it was taken.
         version: what the server says of its version, or empty.
         groups: the API groups that it serves.
         unread: what could not be read.
     """
 
     origin: str
+    cluster: str = ""
     version: str = ""
     groups: tuple[str, ...] = ()
     listings: tuple[Listing, ...] = ()

@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 from netcheck.errors import InputError, UsageError
 
 _CHUNK = 1 << 16
+_CONNECTIONS = 32
 _SOURCE = re.compile(r" \(_ssl\.c:\d+\)|\[Errno -?\d+\] |\[SSL: \w+\] ")
 """Where in its own source a library noticed a failure."""
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -154,7 +155,9 @@ def connect(access: Access, context: str) -> Connection:
     config: Any = kubernetes.config
     wanted = context or access.context or ""
     try:
-        found = config.new_client_from_config(access.kubeconfig, wanted or None, persist_config=False)
+        found = config.new_client_from_config(
+            access.kubeconfig, wanted or None, persist_config=False, client_configuration=_configuration(client)
+        )
         name, namespace = _context(config, access.kubeconfig, wanted)
     except config.ConfigException as error:
         if not access.kubeconfig and not wanted and os.environ.get("KUBERNETES_SERVICE_HOST"):
@@ -165,8 +168,15 @@ def connect(access: Access, context: str) -> Connection:
     return Connection(found, access, name, namespace)
 
 
+def _configuration(client: Any) -> Any:
+    """Return settings with a connection for each thread that reads: the client's own number depends on the machine."""
+    found = client.Configuration()
+    found.connection_pool_maxsize = _CONNECTIONS
+    return found
+
+
 def _in_cluster(client: Any, config: Any, access: Access) -> Connection:
-    configuration = client.Configuration()
+    configuration = _configuration(client)
     try:
         config.load_incluster_config(client_configuration=configuration)
     except config.ConfigException as error:

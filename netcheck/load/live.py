@@ -84,8 +84,9 @@ def capture(origin: str, connection: Connection, reading: Reading) -> Capture:
     with ThreadPoolExecutor(max_workers=reading.limits.threads) as pool:
         try:
             return _Run(origin, fetcher, pool, reading, connection.namespace).capture(version)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
+        except BaseException:  # an interrupt too: nobody waits for retries then
+            fetcher.stop()
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 

@@ -79,6 +79,10 @@ class Fetcher:
         self._sleep = sleep
         self._until = time.monotonic() + limits.total
 
+    def stop(self) -> None:
+        """Send no further request; what is under way ends by itself."""
+        self._until = 0.0
+
     def json(self, path: str, tries: int | None = None) -> Any:
         """Return the JSON value at a path, asked for so many times, or as often as everything is.
 

@@ -80,7 +80,7 @@ def document(captured: Capture) -> dict[str, Any]:
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
-        "origin": captured.origin,
+        "origin": captured.cluster or captured.origin,
         "version": captured.version,
         "groups": list(captured.groups),
         "complete": not captured.unread,
@@ -273,6 +273,7 @@ def read_snapshot(file: str) -> Capture:
     ]
     return Capture(
         origin=file,
+        cluster=found.origin,
         version=found.version,
         groups=tuple(found.groups),
         listings=tuple(listings),

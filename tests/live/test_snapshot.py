@@ -149,6 +149,14 @@ def test_a_redacted_snapshot_has_no_names_and_the_same_shape(take, netcheck, doc
             assert rules[0] == rules[1]
 
 
+def test_a_snapshot_can_be_redacted_later(take, netcheck, tmp_path):
+    plain, at_once = take("plain.json.gz"), take("hidden.json.gz", "--redact")
+    assert netcheck("snapshot", plain, "-o", tmp_path / "later.json.gz", "--redact").code == 0
+    assert (tmp_path / "later.json.gz").read_bytes() == at_once.read_bytes()
+    assert netcheck("snapshot", plain, "-o", tmp_path / "again.json.gz").code == 0
+    assert (tmp_path / "again.json.gz").read_bytes() == plain.read_bytes()
+
+
 def test_a_name_has_one_hash_and_another_with_a_key(take):
     first, again = take("a.json.gz", "--redact"), take("b.json.gz", "--redact")
     other = take("c.json.gz", "--redact", "--redact-key", "k")
