@@ -6,46 +6,24 @@ rules are read: could any of them let a query through to something that may be a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 from netcheck.lint.reading import block, holds
 from netcheck.lint.snapshot import Snapshot, Subjects
-from netcheck.logic.services import targets
-from netcheck.model.objects import Service
 from netcheck.model.policy import IPBlockPeer, NetworkPolicy, Peer, PodPeer, PolicyPort, PolicyRule
 from netcheck.model.profile import PRIVATE_V4, PRIVATE_V6, Switch
+from netcheck.queries.cluster_dns import HOMES, OPENSHIFT_LABEL, DnsServer, dns_servers, has_node_local
 from netcheck.values.addresses import IPSet
-from netcheck.values.labels import LabelSelector
 from netcheck.values.ports import Protocol
 
-NODE_LOCAL = "169.254.20.10"
-SYSTEM, OPENSHIFT = "kube-system", "openshift-dns"
-_CACHE = "node-local-dns"
-_HOMES = (SYSTEM, OPENSHIFT)
-_SERVICES = ((SYSTEM, "kube-dns"), (SYSTEM, "coredns"), (OPENSHIFT, "dns-default"))
-_OPENSHIFT_LABEL = "dns.operator.openshift.io/daemonset-dns"
 _LABELS = (
     {"k8s-app": "kube-dns", "app.kubernetes.io/name": "coredns"},
     {"k8s-app": "coredns"},
-    {_OPENSHIFT_LABEL: "default"},
-)
-_FALLBACK = (
-    (SYSTEM, LabelSelector.of({"k8s-app": "kube-dns"}), 53),
-    (SYSTEM, LabelSelector.of({"k8s-app": "coredns"}), 53),
-    (OPENSHIFT, LabelSelector.of({_OPENSHIFT_LABEL: "default"}), 5353),
+    {OPENSHIFT_LABEL: "default"},
 )
 _DNS_PORTS = (53, 5353)
 _LINK_LOCAL = IPSet.of_cidrs("169.254.0.0/16")
 _PRIVATE = IPSet.of_cidrs(*PRIVATE_V4, *PRIVATE_V6, "100.64.0.0/10", "169.254.0.0/16")
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A DNS pod (its position) and the port on which it listens."""
-
-    pod: int
-    port: int
 
 
 class Dns:
@@ -55,31 +33,13 @@ class Dns:
         self._snapshot = snapshot
         self._cluster = snapshot.cluster
 
-    def servers(self, protocol: Protocol) -> tuple[Server, ...]:
+    def servers(self, protocol: Protocol) -> tuple[DnsServer, ...]:
         """Return the loaded DNS pods with the port for a protocol; none where DNS is not loaded."""
         return self._servers[protocol]
 
     @cached_property
-    def _servers(self) -> dict[Protocol, tuple[Server, ...]]:
-        fallback = tuple(
-            Server(position, port)
-            for namespace, selector, port in _FALLBACK
-            for position in self._snapshot.index.matching(namespace, selector)
-        )
-        both = (Protocol.UDP, Protocol.TCP)
-        return {protocol: self._behind_services(protocol) or fallback for protocol in both}
-
-    def _behind_services(self, protocol: Protocol) -> tuple[Server, ...]:
-        return tuple(
-            Server(target.pod, target.number)
-            for namespace in _HOMES
-            for service in self._snapshot.services_in.get(namespace, ())
-            if _is_dns_service(service)
-            for item in service.ports
-            if item.port == 53 and item.protocol == protocol.value
-            for target in targets(self._cluster, service, item)
-            if target.pod is not None
-        )
+    def _servers(self) -> dict[Protocol, tuple[DnsServer, ...]]:
+        return {protocol: dns_servers(self._cluster, protocol) for protocol in (Protocol.UDP, Protocol.TCP)}
 
     @cached_property
     def pods(self) -> frozenset[int]:
@@ -94,12 +54,7 @@ class Dns:
     @cached_property
     def has_node_local(self) -> bool:
         """Whether NodeLocal DNSCache is loaded (DNS-10)."""
-        return any(
-            pod.namespace == SYSTEM
-            and pod.host_network
-            and _CACHE in (pod.labels.get("k8s-app"), pod.labels.get("app"), pod.workload.name)
-            for pod in self._cluster.pods
-        )
+        return has_node_local(self._cluster)
 
     def can_ask(self, subjects: Subjects, protocol: Protocol) -> bool:
         """Return whether the subjects may send DNS queries in a protocol; False only where that is certain."""
@@ -137,7 +92,7 @@ class Dns:
     @staticmethod
     def _misses_dns(policy: NetworkPolicy, peer: Peer) -> bool:
         """Return whether a peer means the cluster's DNS pods but looks for them in the policy's own namespace."""
-        if not isinstance(peer, PodPeer) or peer.namespace_selector is not None or policy.namespace in _HOMES:
+        if not isinstance(peer, PodPeer) or peer.namespace_selector is not None or policy.namespace in HOMES:
             return False
         selector = peer.pod_selector
         return bool(selector and selector.requirements) and any(map(selector.matches, _LABELS))  # type: ignore[union-attr]
@@ -149,13 +104,9 @@ class Dns:
         if peer.pod_selector is not None and not any(map(peer.pod_selector.matches, _LABELS)):
             return False
         if peer.namespace_selector is None:
-            return policy.namespace in _HOMES
+            return policy.namespace in HOMES
         selector = peer.namespace_selector
-        return any(self._snapshot.may_match(name, selector) for name in _HOMES)
-
-
-def _is_dns_service(service: Service) -> bool:
-    return (service.namespace, service.name) in _SERVICES or service.labels.get("k8s-app") in ("kube-dns", "coredns")
+        return any(self._snapshot.may_match(name, selector) for name in HOMES)
 
 
 def _is_query(item: PolicyPort, protocol: Protocol) -> bool:

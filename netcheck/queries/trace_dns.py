@@ -2,72 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netcheck.errors import WitnessMismatch
 from netcheck.logic.names import resolve
-from netcheck.logic.services import targets
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Reason, Verdict
 from netcheck.model.names import Answer, AnswerKind
-from netcheck.model.objects import Pod, Service
+from netcheck.model.objects import Pod
 from netcheck.model.policy import Direction
 from netcheck.model.profile import Switch
+from netcheck.queries.cluster_dns import NODE_LOCAL, dns_servers, has_node_local
 from netcheck.queries.trace_flows import Judged
 from netcheck.queries.trace_scene import PodSenders, Scene, best, worst
 from netcheck.queries.trace_way import Way
 from netcheck.semantics import names as semantics
 from netcheck.values.ports import Protocol
 
-NODE_LOCAL = "169.254.20.10"
-SERVICES = (("kube-system", "kube-dns"), ("kube-system", "coredns"), ("openshift-dns", "dns-default"))
 _BOTH = (Protocol.UDP, Protocol.TCP)
-_DEFAULTS = (
-    ("kube-system", "k8s-app", "kube-dns", 53),
-    ("kube-system", "k8s-app", "coredns", 53),
-    ("openshift-dns", "dns.operator.openshift.io/daemonset-dns", "default", 5353),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class DnsServer:
-    """A DNS pod (its position) and the port on which it listens."""
-
-    pod: int
-    port: int
-
-
-def dns_servers(cluster: Cluster, protocol: Protocol) -> tuple[DnsServer, ...]:
-    """Return the loaded DNS pods with the port that their Service translates 53 to (DNS-9); none if none is loaded."""
-    found = tuple(
-        DnsServer(target.pod, target.number)
-        for service in cluster.services
-        if _is_dns_service(service)
-        for item in service.ports
-        if item.port == 53 and item.protocol == protocol.value
-        for target in targets(cluster, service, item)
-        if target.pod is not None and target.ready
-    )
-    return found or tuple(
-        DnsServer(position, port)
-        for namespace, key, value, port in _DEFAULTS
-        for position, pod in enumerate(cluster.pods)
-        if pod.namespace == namespace and pod.labels.get(key) == value
-    )
-
-
-def _is_dns_service(service: Service) -> bool:
-    homes = ("kube-system", "openshift-dns")
-    named = (service.namespace, service.name) in SERVICES
-    return named or (service.namespace in homes and service.labels.get("k8s-app") in ("kube-dns", "coredns"))
-
-
-def has_node_local(cluster: Cluster) -> bool:
-    """Return whether NodeLocal DNSCache is loaded (DNS-10)."""
-    return any(
-        pod.namespace == "kube-system" and pod.host_network and pod.labels.get("k8s-app") == "node-local-dns"
-        for pod in cluster.pods
-    )
 
 
 # ---- hops ------------------------------------------------------------------------------------------------------------
@@ -89,6 +41,7 @@ def _asks(scene: Scene, pod: int, protocol: Protocol) -> Judged:
         return _asks_node_local(scene, pod, protocol)
     servers = dns_servers(scene.cluster, protocol)
     if servers:
+        servers = tuple(server for server in servers if server.ready) or servers
         chosen = {scene.kind(server.pod): server for server in reversed(servers)}.values()
         return best([scene.flows.between(pod, server.pod, protocol, server.port) for server in chosen])
     return _asks_servers_not_loaded(scene, pod, protocol)

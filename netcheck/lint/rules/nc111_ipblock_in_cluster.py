@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from netcheck.lint.dns import NODE_LOCAL
 from netcheck.lint.finding import Finding
 from netcheck.lint.reading import all_rules, block, single_address
 from netcheck.lint.rule import Rule, Snapshot
@@ -21,6 +20,7 @@ from netcheck.lint.rules.nc121_api_server_by_address import is_api_server
 from netcheck.lint.wording import owner
 from netcheck.model.objects import Pod, Service
 from netcheck.model.policy import Direction, IPBlockPeer, PolicyRule
+from netcheck.queries.cluster_dns import NODE_LOCAL
 from netcheck.values.addresses import IPSet, address_number
 
 BAD = """

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netcheck.lint.dns import NODE_LOCAL, Dns
+from netcheck.lint.dns import Dns
 from netcheck.lint.finding import Finding, Related
 from netcheck.lint.rule import Rule, Snapshot
 from netcheck.lint.snapshot import Subjects, subjects_text
 from netcheck.model.flow import AddressEnd, Flow, PodEnd, Verdict
 from netcheck.model.policy import Direction, NetworkPolicy
 from netcheck.model.profile import Switch
+from netcheck.queries.cluster_dns import NODE_LOCAL
 from netcheck.queries.results import FlowText
 from netcheck.values.ports import Protocol
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from netcheck.errors import Place
-from netcheck.lint.dns import SYSTEM
 from netcheck.lint.finding import Basis, Finding, Related
 from netcheck.lint.gates import FAMILIES, Gates
 from netcheck.lint.rule import Rule, Snapshot
@@ -26,6 +25,7 @@ from netcheck.lint.wording import listed, owners
 from netcheck.model.flow import AddressEnd, End, Flow, NodeEnd, PodEnd, Verdict
 from netcheck.model.objects import Service, Webhook
 from netcheck.model.policy import PodPeer
+from netcheck.queries.cluster_dns import SYSTEM
 from netcheck.queries.results import FlowText
 from netcheck.values.addresses import IPSet
 

@@ -27,7 +27,7 @@ from netcheck.lint.admin import (
     matching,
     unlike,
 )
-from netcheck.lint.dns import SYSTEM, Dns
+from netcheck.lint.dns import Dns
 from netcheck.lint.finding import Finding
 from netcheck.lint.rule import Rule, Snapshot
 from netcheck.lint.snapshot import end_text
@@ -36,6 +36,7 @@ from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Flow, PodEnd
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, Namespace, Pod
 from netcheck.model.policy import Direction
+from netcheck.queries.cluster_dns import SYSTEM
 from netcheck.queries.results import FlowText
 from netcheck.values.ports import Protocol
 
