@@ -304,8 +304,9 @@ class SmtEngine:
 
     def _doubtful_ports(self, model: z3.ModelRef, destination: Existing) -> list[tuple[z3.ExprRef, z3.ExprRef]]:
         """NP-26: which of several numbers a name stands for is a fact; a name with one number leaves no doubt."""
-        element = self.universe.elements[(destination.elements & -destination.elements).bit_length() - 1]
-        several = {(name, protocol): numbers for name, protocol, numbers in element.named if len(numbers) > 1}
+        lowest = (destination.elements & -destination.elements).bit_length() - 1
+        declared = self.universe.elements[lowest].named if lowest < self.universe.atom_offset else ()
+        several = {(name, protocol): numbers for name, protocol, numbers in declared if len(numbers) > 1}
         port = z3.BitVec("port", 16)
         found = []
         for number, named in enumerate(self.encoding.named_ports):

@@ -284,6 +284,18 @@ def test_what_holds_for_any_pod_holds_for_pods_that_are_created(seed):
                 assert decide(bigger, flow).verdict is wanted, (seed, intent, pod)
 
 
+@pytest.mark.parametrize("seed", [*range(12), 106, 384])  # the last two: destinations outside, with a name in doubt
+def test_every_witness_of_any_ends_is_the_oracles(seed):
+    """`verify` replays each witness and raises if the oracle disagrees; what exists is never judged better than alone."""
+    cluster = strategies.of_seed(seed, size="tiny", admin=seed % 3 == 0)
+    for intent in drawn_intents(random.Random(seed), cluster, 4):
+        asked = replace(intent, ports=intent.ports or (IntentPort(port="80", protocol="TCP"),))
+        (existing,) = verify(cluster, [asked], coverage=False).results
+        (found,) = verify(cluster, [replace(asked, scope=IntentScope.ANY_POD)], why=True, coverage=False).results
+        assert existing.outcome is not Outcome.VIOLATED or found.outcome is Outcome.VIOLATED
+        assert found.evidence is not None or found.outcome is not Outcome.VIOLATED or found.message
+
+
 # ---- single stories ----------------------------------------------------------------------------------------------------
 
 SHOP = """
