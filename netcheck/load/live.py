@@ -135,7 +135,7 @@ class _Run:
         """Return everything that can be read."""
         groups = self.groups()
         served = self.served(groups)
-        found = self._read(served)
+        found = [self._or_stored(item, result, groups) for item, result in zip(served, self._read(served), strict=True)]
         listings = [
             Listing(
                 api_version=result.api_version,
@@ -153,6 +153,15 @@ class _Run:
             listings=tuple(listings),
             unread=tuple(gap for result in found for gap in result.unread),
         )
+
+    def _or_stored(self, item: _Served, found: _Found, groups: Mapping[str, Sequence[str]]) -> _Found:
+        """Return what was read, or, where an API that shows other objects fails, these others (CAL-1)."""
+        stored = next((group for group, shown in SAME_AS.items() if shown == item.resource.group), "")
+        if not found.unread or not stored or stored not in groups:
+            return found
+        resource = next(one for one in RESOURCES if (one.group, one.kind) == (stored, item.resource.kind))
+        instead = self._whole(_Served(resource, tuple(groups[stored]), certain=False))
+        return found if instead.unread else instead
 
     # ---- discovery ------------------------------------------------------------------------------------------------
 

@@ -276,6 +276,19 @@ def test_calico_policies_are_read_once_and_without_their_copies_of_others(serve)
     assert "crd.projectcalico.org/v1 networkpolicies" not in found
 
 
+def test_calico_policies_are_read_where_they_are_stored_if_their_api_fails(serve):
+    mine = policy("shop", "default.mine", "a", "b")
+    documents = small().add("crd.projectcalico.org/v1", "networkpolicies", "NetworkPolicy", [mine])
+    documents.add("projectcalico.org/v3", "networkpolicies", "NetworkPolicy", [mine])
+
+    def down(request, times):
+        return Reply(503, "no") if request.path.startswith("/apis/projectcalico.org/") else None
+
+    found = read(serve(documents.answer, down)[1])
+    assert len(held(found)["crd.projectcalico.org/v1 networkpolicies"]) == 1
+    assert not found.unread
+
+
 # ---- getting there -----------------------------------------------------------------------------------------------
 
 
