@@ -13,7 +13,7 @@ from netcheck.cli.suggest import did_you_mean
 from netcheck.errors import UsageError
 from netcheck.model.cluster import Cluster
 from netcheck.queries.exposure import exposure as answer
-from netcheck.queries.openings import Exposure, not_meant, parse_allowance
+from netcheck.queries.exposure_results import Exposure, not_meant, parse_allowance
 from netcheck.report.exposure_json import exposure_document
 from netcheck.report.exposure_table import exposure_table
 

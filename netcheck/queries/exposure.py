@@ -1,7 +1,7 @@
 """`exposure`: what reaches each workload, and through which door.
 
-The set engine answers for all workloads at once; pods that do not exist yet are tried as strangers first and put to
-the solver where none gets in. Every verdict that is shown is confirmed by the oracle on a flow that shows it.
+The set engine answers for all workloads at once; of pods that do not exist yet some are tried, and the solver is asked
+where none of them gets in. Every verdict that is shown is confirmed by the oracle on a flow that shows it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from netcheck.model.cluster import Cluster
 from netcheck.model.flow import AddressEnd, PodEnd, Verdict
 from netcheck.queries.dataplane import is_phantom
 from netcheck.queries.doors import DoorKind
-from netcheck.queries.doorways import Doorways
 from netcheck.queries.endpoints import Resolution, locate
-from netcheck.queries.ground import METADATA_PORT, Ground, Here
-from netcheck.queries.incoming import Block
-from netcheck.queries.newcomers import Newcomers
-from netcheck.queries.openings import (
+from netcheck.queries.exposure_doors import Doorways
+from netcheck.queries.exposure_new_pods import NewPods
+from netcheck.queries.exposure_proxies import Proxied
+from netcheck.queries.exposure_results import (
     LEVELS,
     METADATA,
     NODES,
@@ -31,7 +30,8 @@ from netcheck.queries.openings import (
     Exposure,
     Opening,
 )
-from netcheck.queries.proxied import Proxied
+from netcheck.queries.exposure_scene import METADATA_PORT, ExposureScene, Here
+from netcheck.queries.incoming import Block
 from netcheck.queries.results import Endpoint, EndpointType
 from netcheck.values.addresses import IPSet, address_number
 from netcheck.values.connections import ConnectionSet
@@ -50,40 +50,40 @@ def exposure(
     timeout_ms: int = 20_000,
 ) -> Exposure:
     """Return for each workload every door, who comes through it, and whether policies let them in."""
-    ground = Ground(cluster)
+    scene = ExposureScene(cluster)
     chosen = [
         here
-        for here in workloads(ground)
+        for here in workloads(scene)
         if (not only_namespaces or here.endpoint.namespace in only_namespaces)
         and here.endpoint.namespace not in exclude_namespaces
         and (not focus or any(is_named(here.endpoint, text) for text in focus))
     ]
-    newcomers = Newcomers(ground, timeout_ms)
-    services, proxied = Doorways(ground, chosen), Proxied(ground, chosen)
+    new_pods = NewPods(scene, timeout_ms)
+    services, proxied = Doorways(scene, chosen), Proxied(scene, chosen)
     found = []
     for here in chosen:
-        openings = [*proxied.of(here), *services.of(here), *_direct(ground, here), *newcomers.of(here)]
+        openings = [*proxied.of(here), *services.of(here), *_direct(scene, here), *new_pods.of(here)]
         found.append(Exposed(endpoint=here.endpoint, openings=tuple(sorted(openings, key=_rank))))
     return Exposure(workloads=tuple(sorted(found, key=lambda item: (item.rank, item.endpoint.id))))
 
 
-def workloads(ground: Ground) -> list[Here]:
+def workloads(scene: ExposureScene) -> list[Here]:
     """Return every workload of the input, as `list` names them."""
-    made = {(item.pod.namespace, item.pod.name) for item in ground.strangers}
-    made |= {(pod.namespace, pod.name) for pod in ground.given.pods if is_phantom(pod)}
+    made = {(item.pod.namespace, item.pod.name) for item in scene.hypothetical_pods}
+    made |= {(pod.namespace, pod.name) for pod in scene.given.pods if is_phantom(pod)}
     found = []
-    for item in locate(ground.universe, Resolution.WORKLOAD):
+    for item in locate(scene.universe, Resolution.WORKLOAD):
         endpoint = item.endpoint
         if endpoint.type is EndpointType.WORKLOAD and (endpoint.namespace, endpoint.name) not in made:
             wanted = (endpoint.namespace, endpoint.kind, endpoint.name)
-            pods = tuple(sorted(member for number in item.elements for member in _members(ground, number, wanted)))
+            pods = tuple(sorted(member for number in item.elements for member in _members(scene, number, wanted)))
             found.append(Here(endpoint=endpoint, element=item.element, pods=pods))
     return found
 
 
-def _members(ground: Ground, number: int, wanted: tuple[str, str, str]) -> Iterator[int]:
-    for member in ground.universe.elements[number].members:
-        workload = ground.cluster.pods[member].workload
+def _members(scene: ExposureScene, number: int, wanted: tuple[str, str, str]) -> Iterator[int]:
+    for member in scene.universe.elements[number].members:
+        workload = scene.cluster.pods[member].workload
         if (workload.namespace, workload.kind, workload.name) == wanted:
             yield member
 
@@ -103,27 +103,27 @@ def _rank(item: Opening) -> tuple[int, int, str, tuple[str, ...], tuple[int, int
 # ---- without a door of their own: other pods, nodes, addresses -------------------------------------------------------
 
 
-def _direct(ground: Ground, here: Here) -> Iterator[Opening]:
-    yield from _from_namespaces(ground, here)
-    yield from _from_nodes(ground, here)
-    yield from _from_outside(ground, here)
-    yield from _metadata(ground, here)
+def _direct(scene: ExposureScene, here: Here) -> Iterator[Opening]:
+    yield from _from_namespaces(scene, here)
+    yield from _from_nodes(scene, here)
+    yield from _from_outside(scene, here)
+    yield from _metadata(scene, here)
 
 
-def _judged(ground: Ground, here: Here, door: str, block: Block, clients: Clients) -> Opening:
+def _judged(scene: ExposureScene, here: Here, door: str, block: Block, clients: Clients) -> Opening:
     """Return the opening for sources that are alike: that must get in, that may, or that do not."""
     source = _lowest(block.sources)
     verdict = Verdict.ALLOWED if block.must else Verdict.UNKNOWN if block.may else Verdict.DENIED
     mask = block.must or block.may
-    connections = ground.connections(mask)
-    pod = ground.cluster.pods[here.pods[0]]
-    decision, deciders = ground.confirmed(ground.end(source), PodEnd(pod), connections, verdict)
+    connections = scene.connections(mask)
+    pod = scene.cluster.pods[here.pods[0]]
+    decision, deciders = scene.confirmed(scene.end(source), PodEnd(pod), connections, verdict)
     return Opening(
         door=door,
         verdict=verdict,
         connections=connections,
         clients=clients,
-        reasons=ground.why(decision, source, here.element),
+        reasons=scene.why(decision, source, here.element),
         decided_by=deciders,
     )
 
@@ -141,95 +141,95 @@ def _lowest(bits: int) -> int:
     return (bits & -bits).bit_length() - 1
 
 
-def _from_namespaces(ground: Ground, here: Here) -> Iterator[Opening]:
+def _from_namespaces(scene: ExposureScene, here: Here) -> Iterator[Opening]:
     own = here.endpoint.namespace
-    names = [name for name in sorted(ground.of_namespace) if name != own]
+    names = [name for name in sorted(scene.of_namespace) if name != own]
     if not names:
         return
     by_ports: dict[tuple[int, int], list[str]] = {}
-    for name, (must, may) in ground.from_namespaces(here.element).items():
+    for name, (must, may) in scene.from_namespaces(here.element).items():
         if name != own:
             for ports in ((must, 0), (0, may & ~must)):
                 if any(ports):
                     by_ports.setdefault(ports, []).append(name)
     for (must, may), found in sorted(by_ports.items(), key=lambda item: item[1]):
-        source = ground.source_in(here.element, found[0], must, may)
+        source = scene.source_in(here.element, found[0], must, may)
         clients = Clients(namespaces=tuple(sorted(found)), every_namespace=len(found) == len(names))
-        shown = _judged(ground, here, OTHER_NAMESPACES, source, clients)
-        yield replace(shown, connections=ground.connections(must or may))  # of all its pods, not of the one shown
+        shown = _judged(scene, here, OTHER_NAMESPACES, source, clients)
+        yield replace(shown, connections=scene.connections(must or may))  # of all its pods, not of the one shown
     if not by_ports:
         clients = Clients(namespaces=tuple(names), every_namespace=True)
-        yield _judged(ground, here, OTHER_NAMESPACES, Block(ground.of_namespace[names[0]], 0, 0), clients)
+        yield _judged(scene, here, OTHER_NAMESPACES, Block(scene.of_namespace[names[0]], 0, 0), clients)
 
 
-def _from_nodes(ground: Ground, here: Here) -> Iterator[Opening]:
-    if ground.own_node:
-        yield from _kind(ground, here, OWN_NODE, ground.own_node)
-    nodes = ground.nodes & ~(ground.node_of_all(here.pods) if ground.own_node else 0)
+def _from_nodes(scene: ExposureScene, here: Here) -> Iterator[Opening]:
+    if scene.own_node:
+        yield from _kind(scene, here, OWN_NODE, scene.own_node)
+    nodes = scene.nodes & ~(scene.node_of_all(here.pods) if scene.own_node else 0)
     if nodes:
-        yield from _kind(ground, here, NODES, nodes)
+        yield from _kind(scene, here, NODES, nodes)
 
 
-def _kind(ground: Ground, here: Here, door: str, within: int) -> Iterator[Opening]:
-    blocks = list(_certainties(ground.incoming.blocks(here.element, within)))
+def _kind(scene: ExposureScene, here: Here, door: str, within: int) -> Iterator[Opening]:
+    blocks = list(_certainties(scene.incoming.blocks(here.element, within)))
     for block in blocks:
-        yield _judged(ground, here, door, block, _node_clients(ground, door, block.sources, within))
+        yield _judged(scene, here, door, block, _node_clients(scene, door, block.sources, within))
     if not blocks:
-        yield _judged(ground, here, door, Block(within, 0, 0), _node_clients(ground, door, within, within))
+        yield _judged(scene, here, door, Block(within, 0, 0), _node_clients(scene, door, within, within))
 
 
-def _node_clients(ground: Ground, door: str, bits: int, within: int) -> Clients:
+def _node_clients(scene: ExposureScene, door: str, bits: int, within: int) -> Clients:
     if door == OWN_NODE:
         return Clients()
     every = bits == within
-    listed = () if not ground.has_nodes else tuple(ground.node_name(number) for number in indexes(bits))
+    listed = () if not scene.has_nodes else tuple(scene.node_name(number) for number in indexes(bits))
     return Clients(nodes=listed, every_node=every)
 
 
-def _from_outside(ground: Ground, here: Here) -> Iterator[Opening]:
+def _from_outside(scene: ExposureScene, here: Here) -> Iterator[Opening]:
     """Yield what reaches the pod's own address: of a host-network pod its node's, of others one that may be routed."""
     host = here.endpoint.host_network
     door = DoorKind.HOST_NETWORK.value if host else POD_ADDRESS
     note = "" if host else "only where pod addresses are routed from outside the cluster"
-    at = ground.node_addresses(here.pods) if host else ()
-    blocks = list(_certainties(ground.incoming.blocks(here.element, ground.outside)))
+    at = scene.node_addresses(here.pods) if host else ()
+    blocks = list(_certainties(scene.incoming.blocks(here.element, scene.outside)))
     for block in blocks:
-        found = _judged(ground, here, door, block, Clients(addresses=ground.addresses(block.sources)))
+        found = _judged(scene, here, door, block, Clients(addresses=scene.addresses(block.sources)))
         yield _noted(found, note, at, here)
     if not blocks:
-        outside = Block(ground.in_family_of(here.element, ground.outside), 0, 0)
-        found = _judged(ground, here, door, outside, Clients(addresses=IPSet.all()))
+        outside = Block(scene.in_family_of(here.element, scene.outside), 0, 0)
+        found = _judged(scene, here, door, outside, Clients(addresses=IPSet.all()))
         yield _noted(found, note, at, here)
 
 
-def _metadata(ground: Ground, here: Here) -> Iterator[Opening]:
+def _metadata(scene: ExposureScene, here: Here) -> Iterator[Opening]:
     """NET-20: the address of the cloud's metadata is an ordinary one; who reaches it has the node's credentials."""
     certain: list[str] = []
     maybe: list[str] = []
     closed: list[str] = []
-    families = ground.universe.elements[here.element].families
+    families = scene.universe.elements[here.element].families
     for address in METADATA_ADDRESSES:
         if address_number(address)[0] in families:
-            must, may = ground.metadata(address)
+            must, may = scene.metadata(address)
             listed = certain if must >> here.element & 1 else maybe if may >> here.element & 1 else closed
             listed.append(address)
     for verdict, found in ((Verdict.ALLOWED, certain), (Verdict.UNKNOWN, maybe)):
         if found:
-            yield _to_metadata(ground, here, verdict, found)
+            yield _to_metadata(scene, here, verdict, found)
     if not certain and not maybe and closed:
-        yield _to_metadata(ground, here, Verdict.DENIED, closed)
+        yield _to_metadata(scene, here, Verdict.DENIED, closed)
 
 
-def _to_metadata(ground: Ground, here: Here, verdict: Verdict, addresses: list[str]) -> Opening:
+def _to_metadata(scene: ExposureScene, here: Here, verdict: Verdict, addresses: list[str]) -> Opening:
     end = AddressEnd(addresses[0])
     asked = ConnectionSet.of({Protocol.TCP: PortSet.single(METADATA_PORT)})
-    decision, deciders = ground.confirmed(PodEnd(ground.cluster.pods[here.pods[0]]), end, asked, verdict)
+    decision, deciders = scene.confirmed(PodEnd(scene.cluster.pods[here.pods[0]]), end, asked, verdict)
     return Opening(
         door=METADATA,
         verdict=verdict,
         connections=asked,
         clients=Clients(reaches=tuple(addresses)),
-        reasons=ground.why(decision, here.element, ground.element_of(addresses[0])),
+        reasons=scene.why(decision, here.element, scene.element_of(addresses[0])),
         decided_by=deciders,
     )
 

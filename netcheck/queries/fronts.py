@@ -25,7 +25,7 @@ from netcheck.model.gateway import (
 from netcheck.model.objects import Service, ServicePort, ServiceType
 from netcheck.model.routes import Ingress, IngressBackend, OpenShiftRoute
 from netcheck.queries.dataplane import ROUTER_CLASS, DataPlane, DataPlanes, effective_class
-from netcheck.queries.openings import GATEWAY, INGRESS, ROUTE, Path
+from netcheck.queries.exposure_results import GATEWAY, INGRESS, ROUTE, Path
 
 _ONE_WINS = ("TCPRoute", "UDPRoute")
 """Of these only the oldest route of a listener receives traffic (GW-20)."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from netcheck.model.cluster import Loaded
-from netcheck.queries.openings import Clients, Exposed, Exposure, Opening, Path
-from netcheck.queries.strangers import Needs
+from netcheck.queries.exposure_results import Clients, Exposed, Exposure, Opening, Path
+from netcheck.queries.hypothetical_pods import Needs
 from netcheck.report.json_v1 import (
     cidrs_of,
     decider_item,

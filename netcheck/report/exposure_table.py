@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from netcheck.model.cluster import Loaded
 from netcheck.model.flow import Decider, Verdict
-from netcheck.queries.openings import (
+from netcheck.queries.exposure_results import (
     OTHER_NAMESPACES,
     OWN_NODE,
     POD_ADDRESS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netcheck.model.flow import Verdict
-from netcheck.queries.openings import (
+from netcheck.queries.exposure_results import (
     METADATA,
     NODES,
     OTHER_NAMESPACES,
@@ -16,7 +16,7 @@ from netcheck.queries.openings import (
     Opening,
     Path,
 )
-from netcheck.queries.strangers import Needs
+from netcheck.queries.hypothetical_pods import Needs
 from netcheck.report.layout import ports_text
 from netcheck.values.addresses import IPSet, describe
 

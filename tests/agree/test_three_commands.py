@@ -38,9 +38,9 @@ from netcheck.model.policy import Direction, IPBlockPeer, NetworkPolicy, PodPeer
 from netcheck.model.profile import Profile, Switch
 from netcheck.model.routes import Controller, Ingress, IngressBackend, IngressPath, IngressRule
 from netcheck.queries.connections import Resolution, connections
-from netcheck.queries.doorways import NOT_READY, ONLY_OWN_NODE
 from netcheck.queries.exposure import exposure
-from netcheck.queries.openings import Opening
+from netcheck.queries.exposure_doors import NOT_READY, ONLY_OWN_NODE
+from netcheck.queries.exposure_results import Opening
 from netcheck.queries.trace import trace
 from netcheck.queries.trace_requests import request_of
 from netcheck.values.addresses import IPSet, address_number, address_text

@@ -21,7 +21,7 @@ from netcheck.model.flow import AddressEnd, Flow, PodEnd, Verdict
 from netcheck.model.objects import Service, ServicePort
 from netcheck.model.request import Request, Scheme
 from netcheck.model.routes import Controller, Ingress, IngressBackend
-from netcheck.queries.doorways import usable
+from netcheck.queries.exposure_doors import usable
 from netcheck.queries.routes import routes
 from netcheck.semantics.decide import decide
 from netcheck.values.labels import LabelSelector

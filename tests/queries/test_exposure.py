@@ -18,7 +18,7 @@ from netcheck.model.objects import NAMESPACE_NAME_LABEL, Namespace, Pod, Workloa
 from netcheck.model.profile import Switch
 from netcheck.model.routes import Controller
 from netcheck.queries.exposure import exposure
-from netcheck.queries.openings import (
+from netcheck.queries.exposure_results import (
     METADATA,
     NODES,
     OTHER_NAMESPACES,
@@ -31,7 +31,7 @@ from netcheck.queries.openings import (
     not_meant,
     parse_allowance,
 )
-from netcheck.queries.openings import Path as Requests
+from netcheck.queries.exposure_results import Path as Requests
 from netcheck.semantics.decide import OracleLimit, decide
 from netcheck.values.addresses import IPSet
 from netcheck.values.ports import Protocol

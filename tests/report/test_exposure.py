@@ -6,7 +6,7 @@ import pytest
 
 from netcheck.model.flow import Decider, Reason, Tier, Verdict
 from netcheck.model.policy import Direction, IPBlockPeer
-from netcheck.queries.openings import (
+from netcheck.queries.exposure_results import (
     NODES,
     OTHER_NAMESPACES,
     OWN_NODE,
@@ -17,7 +17,7 @@ from netcheck.queries.openings import (
     Opening,
     Path,
 )
-from netcheck.queries.strangers import Needs
+from netcheck.queries.hypothetical_pods import Needs
 from netcheck.report.exposure_json import exposure_document
 from netcheck.report.exposure_table import OWN_NODE_NOTE, exposure_table
 from netcheck.report.exposure_words import clients_of, ports_of

@@ -28,8 +28,8 @@ from netcheck.logic.services import Target
 from netcheck.model.flow import AddressEnd, End, Flow, PodEnd, Verdict
 from netcheck.model.policy import Direction, NetworkPolicy, PodPeer, PolicyRule
 from netcheck.queries.dataplane import with_phantoms
-from netcheck.queries.doorways import usable
 from netcheck.queries.entries import Judge
+from netcheck.queries.exposure_doors import usable
 from netcheck.queries.fronts import Front, fronts
 from netcheck.queries.results import FlowText
 

@@ -15,7 +15,7 @@ from netcheck.model.policy import Direction, NetworkPolicy, Peer, PodPeer
 from netcheck.values.labels import LabelSelector, Operator
 
 
-def is_walled_off(cluster: Cluster, policies: Mapping[str, Sequence[NetworkPolicy]], pod: Pod) -> bool:
+def is_closed_to_new_pods(cluster: Cluster, policies: Mapping[str, Sequence[NetworkPolicy]], pod: Pod) -> bool:
     """Return True only if no new pod reaches `pod` under NetworkPolicies alone, given by namespace, all enforced.
 
     The pod must be isolated for ingress. Opaque and admin policies are not looked at: there must be none.

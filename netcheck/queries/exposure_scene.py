@@ -1,4 +1,4 @@
-"""The world in which exposure is judged: the cluster with strangers in it, its engine, and the oracle's confirmation."""
+"""What `exposure` judges by: the cluster with hypothetical pods in it, its engine, and the oracle's confirmation."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from netcheck.model.profile import Switch
 from netcheck.queries.dataplane import with_phantoms
 from netcheck.queries.ends import Addresses, parse_end
 from netcheck.queries.explain import readable_port
+from netcheck.queries.hypothetical_pods import HypotheticalPod, hypothetical_pods, with_hypothetical_pods
 from netcheck.queries.incoming import Block, Incoming, outgoing
 from netcheck.queries.replay import replayed
 from netcheck.queries.results import Endpoint
-from netcheck.queries.strangers import Stranger, strangers, with_strangers
 from netcheck.queries.unknowns import reasons
 from netcheck.values.addresses import IPSet, address_number, address_text
 from netcheck.values.connections import ConnectionSet
@@ -42,13 +42,13 @@ class Here:
     pods: tuple[int, ...]
 
 
-class Ground:
-    """The set engine over the cluster, its strangers, and a node if it has none; elements are those of that engine."""
+class ExposureScene:
+    """The set engine over the cluster, hypothetical pods, and a node if it has none; elements are that engine's."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.given = with_phantoms(cluster)
-        self.strangers = strangers(cluster)
-        self.cluster = with_strangers(self.given, self.strangers)
+        self.hypothetical_pods = hypothetical_pods(cluster)
+        self.cluster = with_hypothetical_pods(self.given, self.hypothetical_pods)
         self.has_nodes = bool(cluster.nodes)
         if not self.has_nodes:
             self.cluster = replace(self.cluster, nodes=(SOME_NODE,))
@@ -60,16 +60,17 @@ class Ground:
         self.own_node = 1 << universe.own_node if exempt else 0
         self.outside = universe.everything & ~((1 << universe.atom_offset) - 1)
         self._families = {version: universe.family_bits(version) for version in (4, 6)}
-        self.loaded = 0  # what is only assumed, a proxy that the user named or a stranger, comes after what is loaded
+        # What is only assumed, a proxy that the user named or a hypothetical pod, comes after what is loaded.
+        self.loaded = 0
         self.of_namespace: dict[str, int] = {}
         for number, element in enumerate(universe.elements[: universe.pod_count]):
             if element.members[0] < len(cluster.pods):
                 self.loaded |= 1 << number
                 self.of_namespace[element.namespace] = self.of_namespace.get(element.namespace, 0) | 1 << number
-        self.stranger_of: dict[int, Stranger] = {}
-        for position, item in enumerate(self.strangers, len(self.given.pods)):
-            self.stranger_of.setdefault(universe.class_of[position], item)
-        self.newcomers = mask_of(self.stranger_of)
+        self.hypothetical_of: dict[int, HypotheticalPod] = {}
+        for position, item in enumerate(self.hypothetical_pods, len(self.given.pods)):
+            self.hypothetical_of.setdefault(universe.class_of[position], item)
+        self.new_pods = mask_of(self.hypothetical_of)
         self.policies: dict[str, list[NetworkPolicy]] = {}
         for policy in cluster.policies:
             self.policies.setdefault(policy.namespace, []).append(policy)

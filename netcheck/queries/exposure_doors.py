@@ -11,8 +11,8 @@ from netcheck.logic.services import Target
 from netcheck.model.flow import PodEnd, Verdict
 from netcheck.model.objects import Pod
 from netcheck.queries.doors import Door, DoorKind, doors
-from netcheck.queries.ground import Ground, Here
-from netcheck.queries.openings import Clients, Opening
+from netcheck.queries.exposure_results import Clients, Opening
+from netcheck.queries.exposure_scene import ExposureScene, Here
 from netcheck.values.addresses import IPSet
 from netcheck.values.connections import ConnectionSet
 from netcheck.values.ports import PortSet
@@ -39,16 +39,16 @@ class _Behind:
 class Doorways:
     """The doors by workload. Pods of a workload that have the same door, each on its node, have it once."""
 
-    def __init__(self, ground: Ground, chosen: Sequence[Here]) -> None:
-        self._ground = ground
+    def __init__(self, scene: ExposureScene, chosen: Sequence[Here]) -> None:
+        self._scene = scene
         self._of_pod = {position: here.endpoint.id for here in chosen for position in here.pods}
         self._found: dict[str, dict[tuple[object, ...], _Behind]] = {}
-        for door in doors(ground.given):
+        for door in doors(scene.given):
             if door.kind is not DoorKind.HOST_NETWORK:  # that is the pod's own address, judged without any door
                 self._add(door)
 
     def _add(self, door: Door) -> None:
-        takes = set(usable(door.targets, self._ground.given.pods))
+        takes = set(usable(door.targets, self._scene.given.pods))
         for target in door.targets:
             name = self._of_pod.get(target.pod) if target.pod is not None else None
             if name is None or target.pod is None:
@@ -89,10 +89,10 @@ class Doorways:
 
     def _by_policies(self, behind: _Behind, opening: Opening) -> Opening:
         """SVC-23: what policies say of the source that the pod sees, on the pod's own port."""
-        ground, door = self._ground, behind.door
-        element = ground.universe.class_of[behind.pods[0]]
-        must, may = ground.incoming.sources(element, ground.port(door.protocol, behind.number))
-        within = ground.outside if door.keeps_source else ground.nodes | ground.own_node
+        scene, door = self._scene, behind.door
+        element = scene.universe.class_of[behind.pods[0]]
+        must, may = scene.incoming.sources(element, scene.port(door.protocol, behind.number))
+        within = scene.outside if door.keeps_source else scene.nodes | scene.own_node
         for verdict, bits in ((Verdict.ALLOWED, must & within), (Verdict.UNKNOWN, may & within & ~must)):
             clients = self._clients(behind, bits)
             if bits and (clients.addresses or not door.keeps_source):
@@ -101,18 +101,18 @@ class Doorways:
         return self._confirmed(behind, opening, within)
 
     def _only_own_node(self, bits: int) -> str:
-        nodes = self._ground.nodes
-        return ONLY_OWN_NODE if bits & self._ground.own_node and bits & nodes != nodes else ""
+        nodes = self._scene.nodes
+        return ONLY_OWN_NODE if bits & self._scene.own_node and bits & nodes != nodes else ""
 
     def _everybody(self, behind: _Behind) -> Clients:
-        """Return whom the door lets in by itself: of them those who share an IP family with a pod, if any does (NET-2)."""
+        """Return whom the door lets in by itself, without those who share no IP family with a pod if others do (NET-2)."""
         ranges = _ranges(behind.door)
         seen = "" if behind.door.keeps_source else "a node"
         return Clients(addresses=ranges & self._shared(behind) or ranges, seen=seen)
 
     def _shared(self, behind: _Behind) -> IPSet:
         """Return all addresses of the pods' IP families."""
-        universe = self._ground.universe
+        universe = self._scene.universe
         found = IPSet.none()
         for pod in behind.pods:
             for version in universe.elements[universe.class_of[pod]].families:
@@ -124,25 +124,25 @@ class Doorways:
         clients = self._everybody(behind)
         if not behind.door.keeps_source or clients.addresses is None:
             return clients
-        return replace(clients, addresses=clients.addresses & self._ground.addresses(bits))
+        return replace(clients, addresses=clients.addresses & self._scene.addresses(bits))
 
     def _confirmed(self, behind: _Behind, opening: Opening, bits: int) -> Opening:
-        ground, door = self._ground, behind.door
-        pod = ground.cluster.pods[behind.pods[0]]
-        element = ground.universe.class_of[behind.pods[0]]
+        scene, door = self._scene, behind.door
+        pod = scene.cluster.pods[behind.pods[0]]
+        element = scene.universe.class_of[behind.pods[0]]
         clients = _ranges(door)
         source = self._source(element, bits, clients if door.keeps_source else None)
-        end = ground.end(source, clients if door.keeps_source else None)
-        decision, deciders = ground.confirmed(end, PodEnd(pod), opening.connections, opening.verdict)
-        return replace(opening, reasons=ground.why(decision, source, element), decided_by=deciders)
+        end = scene.end(source, clients if door.keeps_source else None)
+        decision, deciders = scene.confirmed(end, PodEnd(pod), opening.connections, opening.verdict)
+        return replace(opening, reasons=scene.why(decision, source, element), decided_by=deciders)
 
     def _source(self, element: int, bits: int, clients: IPSet | None) -> int:
         """Return a source that shows the verdict: of the pod's family, a client that the door lets in."""
         if clients is None:
             return (bits & -bits).bit_length() - 1
-        shared = self._ground.in_family_of(element, bits)
+        shared = self._scene.in_family_of(element, bits)
         for number in (*indexes(shared), *indexes(bits)):  # clients of the other family reach nobody here (NET-2)
-            if self._ground.addresses(1 << number) & clients:
+            if self._scene.addresses(1 << number) & clients:
                 return number
         raise InternalError("some address is a client's")
 

@@ -1,7 +1,7 @@
-"""Pods that do not exist yet, one for each way in which a rule's peer could be met: the weakest that meets it.
+"""Pods that do not exist yet, one for each way in which a rule's peer could be met: with the fewest labels that meet it.
 
-A stranger that some rule lets in shows that such a pod, once somebody makes it, reaches what the rule protects. That
-no stranger gets in proves nothing: labels can be combined in other ways, and that is the solver's question.
+One that some rule lets in shows that such a pod, once somebody makes it, reaches what the rule protects. That none gets
+in proves nothing: labels can be combined in other ways, and that is the solver's question.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from netcheck.model.profile import Switch
 from netcheck.values.addresses import IPSet, address_text
 from netcheck.values.labels import LabelSelector, Operator, Requirement
 
-MOST_STRANGERS = 2_000
+MOST_HYPOTHETICAL_PODS = 2_000
 """So many peers are tried with a pod of their own; what further ones let in is left to the solver."""
 
 
@@ -52,7 +52,7 @@ class Needs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stranger:
+class HypotheticalPod:
     """A pod that could be made, and the namespace that would be made for it, if it is new."""
 
     pod: Pod
@@ -60,17 +60,19 @@ class Stranger:
     needs: Needs
 
 
-def strangers(cluster: Cluster) -> tuple[Stranger, ...]:
-    """Return a stranger for each different peer of the loaded ingress rules, the weakest first; one needs nothing."""
+def hypothetical_pods(cluster: Cluster) -> tuple[HypotheticalPod, ...]:
+    """Return a pod for each different peer of the loaded ingress rules, the weakest first; one needs nothing."""
     wanted: dict[str, Needs] = {"": Needs()}
     for needs in _needs(cluster):
         wanted.setdefault(repr((needs.cost, sorted(needs.namespace_labels.items()))), needs)
     ordered = sorted(wanted.values(), key=lambda needs: (needs.cost, sorted(needs.namespace_labels.items())))
-    return tuple(_stranger(cluster, number, needs) for number, needs in enumerate(ordered[:MOST_STRANGERS], 1))
+    return tuple(
+        _hypothetical(cluster, number, needs) for number, needs in enumerate(ordered[:MOST_HYPOTHETICAL_PODS], 1)
+    )
 
 
-def with_strangers(cluster: Cluster, found: tuple[Stranger, ...]) -> Cluster:
-    """Return the cluster in which the strangers exist, after all its own pods."""
+def with_hypothetical_pods(cluster: Cluster, found: tuple[HypotheticalPod, ...]) -> Cluster:
+    """Return the cluster in which the hypothetical pods exist, after all its own pods."""
     made = {item.namespace.name: item.namespace for item in found if item.namespace is not None}
     return replace(
         cluster,
@@ -149,7 +151,7 @@ def _values(tests: list[Requirement]) -> list[str]:
     return [*named, other]
 
 
-def _stranger(cluster: Cluster, number: int, needs: Needs) -> Stranger:
+def _hypothetical(cluster: Cluster, number: int, needs: Needs) -> HypotheticalPod:
     namespace: Namespace | None = None
     home = needs.namespace
     if not home or home not in cluster.namespaces:
@@ -168,7 +170,7 @@ def _stranger(cluster: Cluster, number: int, needs: Needs) -> Stranger:
         labels=dict(needs.labels),
         addresses=addresses,
     )
-    return Stranger(pod=pod, namespace=namespace, needs=needs)
+    return HypotheticalPod(pod=pod, namespace=namespace, needs=needs)
 
 
 def _free(cluster: Cluster, number: int) -> str:

@@ -12,8 +12,8 @@ from enum import Enum
 from netcheck.errors import Place, UsageError
 from netcheck.model.flow import Decider, Reason, Verdict
 from netcheck.queries.doors import DoorKind
+from netcheck.queries.hypothetical_pods import Needs
 from netcheck.queries.results import Endpoint
-from netcheck.queries.strangers import Needs
 from netcheck.values.addresses import IPSet
 from netcheck.values.connections import ConnectionSet
 

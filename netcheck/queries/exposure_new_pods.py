@@ -7,13 +7,13 @@ from dataclasses import replace
 from netcheck.model.flow import PodEnd, Reason, Verdict
 from netcheck.model.policy import Direction
 from netcheck.queries.ends import PodsThatCouldExist
+from netcheck.queries.exposure_results import UNKNOWN_PODS, Clients, Opening
+from netcheck.queries.exposure_scene import ExposureScene, Here
 from netcheck.queries.free import FreeQuestion, answer_free
-from netcheck.queries.ground import Ground, Here
+from netcheck.queries.hypothetical_pods import HypotheticalPod, Needs
 from netcheck.queries.incoming import Block
-from netcheck.queries.openings import UNKNOWN_PODS, Clients, Opening
+from netcheck.queries.isolation_proof import is_closed_to_new_pods
 from netcheck.queries.results import PairResult
-from netcheck.queries.strangers import Needs, Stranger
-from netcheck.queries.walls import is_walled_off
 from netcheck.values.connections import ConnectionSet
 from netcheck.values.labels import LabelSelector
 
@@ -24,61 +24,61 @@ MOST_QUESTIONS = 100
 ANY_POD = PodsThatCouldExist(text="any-pod", namespaces=None, pods=LabelSelector(), namespace_labels=LabelSelector())
 
 
-class Newcomers:
+class NewPods:
     """Answers for one workload at a time; those that no policy tells apart share the solver's answer."""
 
-    def __init__(self, ground: Ground, timeout_ms: int) -> None:
-        self._ground = ground
+    def __init__(self, scene: ExposureScene, timeout_ms: int) -> None:
+        self._scene = scene
         self._timeout_ms = timeout_ms
-        order = {id(item): number for number, item in enumerate(ground.strangers)}
-        self._rank = {element: order[id(item)] for element, item in ground.stranger_of.items()}
+        order = {id(item): number for number, item in enumerate(scene.hypothetical_pods)}
+        self._rank = {element: order[id(item)] for element, item in scene.hypothetical_of.items()}
         self._weakest: dict[int, int] = {}
         self._answers: dict[int, PairResult | None] = {}
 
     def of(self, here: Here) -> list[Opening]:
         """Return what kinds of new pods reach a workload, the weakest first, or that none does, or that it is not known."""
-        blocks = sorted(self._ground.incoming.blocks(here.element, self._ground.newcomers), key=self._place)
+        blocks = sorted(self._scene.incoming.blocks(here.element, self._scene.new_pods), key=self._place)
         found: list[Opening] = []
         seen = 0
         for block in blocks:
             if block.must & ~seen and len(found) < MOST_WAYS:
                 seen |= block.must
-                found.append(self._opening(here, block, self._stranger(block)))
+                found.append(self._opening(here, block, self._hypothetical(block)))
         return found or [self._none_of_them(here, blocks)]
 
     def _place(self, block: Block) -> int:
         return self._rank[self._element(block)]
 
     def _element(self, block: Block) -> int:
-        """Return the weakest stranger of a block."""
+        """Return the weakest hypothetical pod of a block."""
         found = self._weakest.get(block.sources)
         if found is None:
             members = (element for element in self._rank if block.sources >> element & 1)
             found = self._weakest[block.sources] = min(members, key=self._rank.__getitem__)
         return found
 
-    def _stranger(self, block: Block) -> Stranger:
-        return self._ground.stranger_of[self._element(block)]
+    def _hypothetical(self, block: Block) -> HypotheticalPod:
+        return self._scene.hypothetical_of[self._element(block)]
 
-    def _opening(self, here: Here, block: Block, stranger: Stranger) -> Opening:
-        connections = self._ground.connections(block.must)
-        pod = self._ground.cluster.pods[here.pods[0]]
-        _, deciders = self._ground.confirmed(PodEnd(stranger.pod), PodEnd(pod), connections, Verdict.ALLOWED)
+    def _opening(self, here: Here, block: Block, hypothetical: HypotheticalPod) -> Opening:
+        connections = self._scene.connections(block.must)
+        pod = self._scene.cluster.pods[here.pods[0]]
+        _, deciders = self._scene.confirmed(PodEnd(hypothetical.pod), PodEnd(pod), connections, Verdict.ALLOWED)
         return Opening(
             door=UNKNOWN_PODS,
             verdict=Verdict.ALLOWED,
             connections=connections,
-            clients=Clients(needs=stranger.needs),
+            clients=Clients(needs=hypothetical.needs),
             decided_by=deciders,
         )
 
-    # ---- where no stranger gets in -------------------------------------------------------------------------------
+    # ---- where no hypothetical pod gets in -------------------------------------------------------------------------
 
     def _none_of_them(self, here: Here, blocks: list[Block]) -> Opening:
         if not blocks and self._is_closed(here):
-            pod = self._ground.cluster.pods[here.pods[0]]
-            stranger = PodEnd(self._ground.strangers[0].pod)
-            _, deciders = self._ground.confirmed(stranger, PodEnd(pod), ConnectionSet.none(), Verdict.DENIED)
+            pod = self._scene.cluster.pods[here.pods[0]]
+            hypothetical = PodEnd(self._scene.hypothetical_pods[0].pod)
+            _, deciders = self._scene.confirmed(hypothetical, PodEnd(pod), ConnectionSet.none(), Verdict.DENIED)
             closed = Opening(door=UNKNOWN_PODS, verdict=Verdict.DENIED, connections=ConnectionSet.none())
             return replace(closed, clients=Clients(needs=Needs()), decided_by=deciders)
         if here.element not in self._answers:
@@ -89,18 +89,18 @@ class Newcomers:
 
     def _is_closed(self, here: Here) -> bool:
         """Return whether NetworkPolicies let nobody in, having no rules (NP-3, NP-4), or nobody who can get out."""
-        ground = self._ground
-        if ground.cluster.admin or ground.cluster.opaque or here.endpoint.host_network:
+        scene = self._scene
+        if scene.cluster.admin or scene.cluster.opaque or here.endpoint.host_network:
             return False
-        table = ground.engine.table(here.element, Direction.INGRESS)
+        table = scene.engine.table(here.element, Direction.INGRESS)
         if not table.restricted:
             return False
-        pod = ground.cluster.pods[here.pods[0]]
-        return not any(stage.rules for stage in table.stages) or is_walled_off(ground.given, ground.policies, pod)
+        pod = scene.cluster.pods[here.pods[0]]
+        return not any(stage.rules for stage in table.stages) or is_closed_to_new_pods(scene.given, scene.policies, pod)
 
     def _solved(self, here: Here) -> PairResult:
         """Ask about the policies of the pod's own namespace first; those of others can only forbid what these allow."""
-        cluster = self._ground.given
+        cluster = self._scene.given
         if not cluster.admin:
             own = tuple(item for item in cluster.policies if item.namespace == here.endpoint.namespace)
             found = answer_free(replace(cluster, policies=own), self._question(here))

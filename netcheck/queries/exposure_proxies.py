@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from netcheck.logic.services import Target
 from netcheck.model.flow import Decider, End, PodEnd, Reason, Verdict
 from netcheck.queries.dataplane import DataPlane
-from netcheck.queries.doorways import NOT_READY, usable
 from netcheck.queries.entries import Judge
+from netcheck.queries.exposure_doors import NOT_READY, usable
+from netcheck.queries.exposure_results import Clients, Opening, Path
+from netcheck.queries.exposure_scene import ExposureScene, Here
 from netcheck.queries.fronts import Front, fronts
-from netcheck.queries.ground import Ground, Here
-from netcheck.queries.openings import Clients, Opening, Path
 from netcheck.values.addresses import IPSet
 from netcheck.values.connections import ConnectionSet
 from netcheck.values.ports import PortSet
@@ -33,16 +33,16 @@ class _Way:
 class Proxied:
     """The proxies' doors by workload."""
 
-    def __init__(self, ground: Ground, chosen: Sequence[Here]) -> None:
-        self._ground = ground
-        self._judge = Judge(ground.engine)
+    def __init__(self, scene: ExposureScene, chosen: Sequence[Here]) -> None:
+        self._scene = scene
+        self._judge = Judge(scene.engine)
         self._of_pod = {position: here.endpoint.id for here in chosen for position in here.pods}
         self._found: dict[str, dict[tuple[object, ...], _Way]] = {}
-        for front in fronts(ground.given):
+        for front in fronts(scene.given):
             self._add(front)
 
     def _add(self, front: Front) -> None:
-        takes = set(usable(front.behind, self._ground.given.pods))
+        takes = set(usable(front.behind, self._scene.given.pods))
         for target in front.behind:
             name = self._of_pod.get(target.pod) if target.pod is not None else None
             if name is None:
@@ -87,32 +87,32 @@ class Proxied:
 
     def _confirmed(self, way: _Way, opening: Opening) -> tuple[Decider, ...]:
         """Return what decided a flow that shows the verdict, which the oracle has confirmed."""
-        ground, target = self._ground, way.target
+        scene, target = self._scene, way.target
         if opening.verdict is Verdict.UNKNOWN or target.pod is None:
             return ()
         source = self._source(way.front.plane, target, opening.verdict)
         if source is None:
             return ()
-        pod = ground.cluster.pods[target.pod]
-        _, deciders = ground.confirmed(source, PodEnd(pod), opening.connections, opening.verdict)
+        pod = scene.cluster.pods[target.pod]
+        _, deciders = scene.confirmed(source, PodEnd(pod), opening.connections, opening.verdict)
         return deciders
 
     def _source(self, plane: DataPlane, target: Target, verdict: Verdict) -> End | None:
         """Return an end that shows the verdict: a pod of the proxy, or of one that is not loaded whoever could be it."""
-        ground = self._ground
+        scene = self._scene
         assert target.pod is not None
-        element = ground.universe.class_of[target.pod]
-        must, may = ground.incoming.sources(element, ground.port(target.protocol, target.number))
+        element = scene.universe.class_of[target.pod]
+        must, may = scene.incoming.sources(element, scene.port(target.protocol, target.number))
         certain = must if verdict is Verdict.ALLOWED else ~may
         for position in plane.positions:
-            if position != target.pod and certain >> ground.universe.class_of[position] & 1:
-                return PodEnd(ground.cluster.pods[position])
+            if position != target.pod and certain >> scene.universe.class_of[position] & 1:
+                return PodEnd(scene.cluster.pods[position])
         if verdict is Verdict.ALLOWED and self._judge.is_its_own(plane, target):
-            return PodEnd(ground.cluster.pods[target.pod])
-        outside = ground.in_family_of(element, ground.outside) & certain
-        strangers = ground.newcomers & certain
-        bits = 0 if plane.positions else strangers or outside
-        return ground.end((bits & -bits).bit_length() - 1) if bits else None
+            return PodEnd(scene.cluster.pods[target.pod])
+        outside = scene.in_family_of(element, scene.outside) & certain
+        hypothetical = scene.new_pods & certain
+        bits = 0 if plane.positions else hypothetical or outside
+        return scene.end((bits & -bits).bit_length() - 1) if bits else None
 
 
 def _doubted(item: Opening, doubts: tuple[Reason, ...]) -> Opening:
