@@ -24,6 +24,7 @@ from netcheck.lint.finding import SEVERITIES, Finding, LintResult, LintSettings
 from netcheck.lint.fixing import Files, Fixed, fixed, with_edits
 from netcheck.lint.joined import joined_inputs, joined_results
 from netcheck.lint.run import lint as check
+from netcheck.lint.scope import scoped
 from netcheck.load.sources import is_captured
 from netcheck.model.cluster import Loaded
 from netcheck.report.finding_table import finding_table
@@ -138,10 +139,15 @@ def _checked(run: _Run) -> tuple[Loaded, LintResult]:
     rendered = run.inputs.kustomize or run.inputs.helm or run.inputs.helm_values
     if not rendered or len(sources) < 2:
         loaded = load_inputs(run.inputs, run.config)
-        return loaded, check(loaded, run.settings)
+        return loaded, _reported(check(loaded, run.settings), run)
     each = [load_inputs(replace(run.inputs, sources=(source,)), run.config) for source in sources]
     results = [check(loaded, run.settings) for loaded in each]
-    return joined_inputs(each), joined_results(results)
+    return joined_inputs(each), _reported(joined_results(results), run)
+
+
+def _reported(result: LintResult, run: _Run) -> LintResult:
+    """Return the findings of the namespaces that the report is of."""
+    return scoped(result, split_names(run.inputs.only_namespace), split_names(run.inputs.exclude_namespace))
 
 
 def _check_fixing(run: _Run, *, both: bool) -> None:

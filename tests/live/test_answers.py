@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -204,3 +205,9 @@ def test_limits_have_sensible_defaults():
     limits = live_fetch.Limits()
     assert limits.request <= 60
     assert limits.total <= 600
+
+
+def test_lint_of_one_namespace_reports_on_it_alone(ask):
+    whole, one = ask("lint").json["findings"], ask("lint", "-n", "tools").json["findings"]
+    assert one == [item for item in whole if not re.search(r" shop(/|$)", item["object"])]
+    assert len(one) < len(whole)
