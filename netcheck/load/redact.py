@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from netcheck.load.live_kinds import RESOURCES
+
 _WORD = re.compile(r"[A-Za-z0-9](?:[-_A-Za-z0-9]*[A-Za-z0-9])?")
 _ADDRESS = re.compile(r"[0-9.]+(?:/[0-9]+)?\Z|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:/[0-9]+)?\Z")
 _SYSTEM = re.compile(r"kube-.*|default|istio-system|linkerd.*|calico-.*|tigera-.*|cilium.*|openshift-.*|gateway-system")
@@ -29,12 +31,17 @@ _KEPT_WORDS = frozenset(
      "x-k8s", "com", "org", "net", "dev"}
 )  # fmt: skip
 _LENGTH = 10
+_GROUPS = frozenset(item.group for item in RESOURCES)
+"""API groups that are no news."""
 
 
 def redacted(document: Mapping[str, Any], key: str = "") -> dict[str, Any]:
     """Return a snapshot's document with hashes in place of names; who knows the `key` can tell which name is which."""
-    redaction = _Redaction(document["lists"], key)
-    lists = [{**listed, "items": [redaction.object(item) for item in listed["items"]]} for listed in document["lists"]]
+    given = [
+        {**listed, "items": [item for item in map(_bare, listed["items"]) if item]} for listed in document["lists"]
+    ]
+    redaction = _Redaction(given, key)
+    lists = [{**listed, "items": [redaction.object(item) for item in listed["items"]]} for listed in given]
     for listed in lists:
         listed["items"].sort(key=lambda item: (item["metadata"].get("namespace", ""), item["metadata"].get("name", "")))
     unread = [
@@ -46,7 +53,19 @@ def redacted(document: Mapping[str, Any], key: str = "") -> dict[str, Any]:
         }
         for item in document["unread"]
     ]
-    return {**document, "origin": "cluster:redacted", "lists": lists, "unread": unread}
+    groups = [name for name in document["groups"] if name in _GROUPS]
+    return {**document, "origin": "cluster:redacted", "groups": groups, "lists": lists, "unread": unread}
+
+
+def _bare(item: dict[str, Any]) -> dict[str, Any] | None:
+    """Return an object as it is; of definitions of the user's own kinds nothing but the calls that they make."""
+    spec = item.get("spec")
+    if not isinstance(spec, dict) or "names" not in spec or "group" not in spec or spec["group"] in _GROUPS:
+        return item
+    if not spec.get("conversion"):
+        return None
+    name = f"definition-of-{item['metadata'].get('name')}"
+    return {**item, "metadata": {"name": name}, "spec": {"group": "redacted", "conversion": spec["conversion"]}}
 
 
 class _Redaction:

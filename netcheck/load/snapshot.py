@@ -55,6 +55,8 @@ _POD = (
 _POD_STATUS = ("phase", "podIP", "podIPs", "hostIP", "hostIPs", "conditions")
 _NODE_STATUS = ("addresses", "conditions", "nodeInfo")
 _CONDITION = ("type", "status", "reason")
+_SETS_HEADERS = frozenset({"HTTPRoute", "GRPCRoute", "VirtualService"})
+_LEFT_OUT = "left-out"
 _NO_STATUS = frozenset(
     {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "CronJob",
      "HorizontalPodAutoscaler", "APIService", "CustomResourceDefinition", "VirtualMachine", "Rollout", "DeploymentConfig"}
@@ -172,7 +174,24 @@ def _spec(spec: dict[str, Any], kind: str) -> dict[str, Any]:
         return _without_bundles({**spec, "versions": versions})
     if kind == "APIService":
         return _without_bundle(spec)
+    if kind == "EnvoyFilter":  # any configuration, programs too; only that it is there counts
+        return _only(spec, ("workloadSelector",))
+    if kind in _SETS_HEADERS:
+        return _map(_without_values(spec))
     return _templates(spec)
+
+
+def _without_values(value: Any, key: str = "") -> Any:
+    """Return a route without the values of the headers that it sets: tokens are passed on in such."""
+    if isinstance(value, list):
+        return [_without_values(item, key) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if key in ("set", "add"):
+        if isinstance(value.get("name"), str):
+            return {**value, "value": _LEFT_OUT}
+        return dict.fromkeys(value, _LEFT_OUT)
+    return {name: _without_values(part, name) for name, part in value.items()}
 
 
 def _templates(spec: dict[str, Any]) -> dict[str, Any]:

@@ -90,10 +90,18 @@ def secretive():
     workload = {"selector": {"matchLabels": {"app": "p"}}, "template": template}
     cron = {"schedule": "* * * * *", "jobTemplate": {"spec": {"template": template}}}
     machine = {"template": {"metadata": {}, "spec": {"volumes": [{"cloudInitNoCloud": {"userData": SECRET}}]}}}
+    named = [{"name": "authorization", "value": SECRET}]
+    change = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": named, "add": named}}
+    route = {"rules": [{"filters": [change], "matches": [{"headers": [{"name": "team", "value": "kept-value"}]}]}]}
+    sets = {"hosts": ["db"], "http": [{"headers": {"request": {"set": {"authorization": SECRET}}}}]}
     hook = {"name": "h", "clientConfig": {"caBundle": SECRET, "service": {"namespace": "shop", "name": "db"}}}
     return (
         small()
         .add("v1", "pods", "Pod", [one])
+        .add("gateway.networking.k8s.io/v1", "httproutes", "HTTPRoute", [{"metadata": meta("r", "shop"), "spec": route}])
+        .add("networking.istio.io/v1", "virtualservices", "VirtualService", [{"metadata": meta("r", "shop"), "spec": sets}])
+        .add("networking.istio.io/v1alpha3", "envoyfilters", "EnvoyFilter",
+             [{"metadata": meta("r", "shop"), "spec": {"configPatches": [{"patch": {"value": SECRET}}]}}])
         .add("v1", "secrets", "Secret", [{"metadata": meta("s", "shop"), "data": {"a": SECRET}}])
         .add("v1", "configmaps", "ConfigMap", [{"metadata": meta("s", "shop"), "data": {"a": SECRET}}])
         .add("apps/v1", "deployments", "Deployment", [{"metadata": meta("d", "shop"), "spec": workload}])
@@ -109,6 +117,7 @@ def test_nothing_secret_is_kept(take):
     assert SECRET not in text
     assert '"VirtualMachineList"' in text
     assert '"CronJobList"' in text
+    assert "kept-value" in text
 
 
 # ---- redaction ---------------------------------------------------------------------------------------------------
@@ -147,6 +156,25 @@ def test_a_redacted_snapshot_has_no_names_and_the_same_shape(take, netcheck, doc
         else:
             rules = [sorted(item["rule"] for item in found["findings"]) for found in (open_, closed)]
             assert rules[0] == rules[1]
+
+
+def test_kinds_of_the_users_own_are_not_told(take, netcheck):
+    names = {"plural": "invoices", "kind": "Invoice", "singular": "invoice"}
+    service = {"name": "db", "namespace": "shop"}
+    hook = {"strategy": "Webhook", "webhook": {"clientConfig": {"service": service, "caBundle": "x"}}}
+    plain = {"group": "corp.example", "names": names, "scope": "Namespaced", "versions": [{"name": "v1"}]}
+    found = [
+        {"metadata": meta(f"{name}.corp.example"), "spec": {**plain, **more}}
+        for name, more in (("invoices", {}), ("orders", {"conversion": hook}))
+    ]
+    documents = small().add("apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition", found,
+                            namespaced=False)  # fmt: skip
+    documents.add("corp.example/v1", "invoices", "Invoice", [])
+    hidden = take("hidden.json.gz", "--redact", answer=documents.answer)
+    text = gzip.decompress(hidden.read_bytes()).decode()
+    assert not [word for word in ("nvoice", "corp", "orders") if word in text]
+    assert text.count('"conversion"') == 1
+    assert netcheck("lint", hidden).code in (0, 1)
 
 
 def test_a_snapshot_can_be_redacted_later(take, netcheck, tmp_path):
