@@ -23,7 +23,8 @@ COMMANDS = {
 }
 SEEDS = ("1", "2")
 ORDERS = range(4)
-_PLACES = ("file", "line", "column", "endLine", "endColumn")
+_PLACES = ("file", "line", "column", "endLine", "endColumn", "witness")
+"""Left out with places: a witness is one request of many, and a solver that has answered before may show another."""
 
 
 def printed(arguments, seed):
@@ -51,7 +52,7 @@ def documents(source):
 
 
 def without_places(item):
-    """Return a document without files and lines."""
+    """Return a document without files, lines and witnesses."""
     if isinstance(item, dict):
         return {key: without_places(value) for key, value in item.items() if key not in _PLACES}
     return [without_places(part) for part in item] if isinstance(item, list) else item
