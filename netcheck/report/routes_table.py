@@ -23,7 +23,7 @@ from netcheck.queries.route_results import (
     RuleLine,
     SetLine,
 )
-from netcheck.report.layout import Style, count, footer, prose
+from netcheck.report.layout import Style, count, footer, prose, wrapped
 from netcheck.report.paint import Role
 
 _WIDEST = 44
@@ -144,7 +144,8 @@ def _fault(item: Fault, style: Style) -> Iterator[str]:
 
 
 def _door(door: Door, style: Style) -> Iterator[str]:
-    yield style.paint(door.heading, Role.NAME)
+    for line in prose(door.heading, indent=2, width=style.width):
+        yield style.paint(line, Role.NAME)
     if door.note:
         yield f"  {door.note}"
     hosts = _width(way.host for way in door.ways)
@@ -153,8 +154,22 @@ def _door(door: Door, style: Style) -> Iterator[str]:
     for way in door.ways:
         host = "" if way.host == last else way.host
         last = way.host
-        to = style.paint(way.to, Role.BAD) if way.bad else way.to
-        yield f"  {host:{hosts}}  {way.what:{whats}}  -> {to}  {style.paint(f'({way.by})', Role.ASIDE)}"
+        yield from _way(f"  {host:{hosts}}  {way.what:{whats}}  -> ", way, style)
+
+
+def _way(lead: str, way: Way, style: Style) -> Iterator[str]:
+    """Yield where requests go and what says so, below each other where one line is too narrow."""
+    indent = len(lead)
+    lines = wrapped(way.to.split(", "), first=" " * indent, indent=indent, width=style.width)
+    lines = [line.removeprefix(" " * indent) for line in lines]
+    by = f"({way.by})"
+    painted = [style.paint(line, Role.BAD) if way.bad else line for line in lines]
+    if indent + len(lines[-1]) + 2 + len(by) <= style.width:
+        painted[-1] += f"  {style.paint(by, Role.ASIDE)}"
+    else:
+        painted.append(style.paint(by, Role.ASIDE))
+    for number, line in enumerate(painted):
+        yield f"{' ' * indent if number else lead}{line}"
 
 
 def _width(cells: Iterable[str]) -> int:
