@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from netcheck.cli.options import option
+from netcheck.cli.options import option, request_timeout
 from netcheck.errors import UsageError
 from netcheck.load.cluster_api import Access
 
@@ -21,6 +21,7 @@ def access_options(function: Callable[..., Any]) -> Callable[..., Any]:
             context=values.pop("context"),
             user=values.pop("as_user") or "",
             groups=values.pop("as_group"),
+            seconds=values.pop("request_timeout"),
         )
         if access.groups and not access.user:
             raise UsageError("--as-group goes with --as")
@@ -28,6 +29,7 @@ def access_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     decorated: Callable[..., Any] = call
     for item in (
+        request_timeout(),
         option("--as-group", metavar="GROUP", multiple=True, says="none", text="And as one of this group. Repeatable."),
         option("--as", "as_user", metavar="USER", says="yourself", text="Read as this user."),
         option(

@@ -29,6 +29,7 @@ class Inputs:
     context: str | None
     as_user: str | None
     as_group: tuple[str, ...]
+    request_timeout: float | None
     namespace: str
     all_namespaces: bool
     each: bool
@@ -61,7 +62,10 @@ class Inputs:
     @property
     def access(self) -> Access:
         """How the user wants to get to clusters."""
-        return Access(kubeconfig=self.kubeconfig, context=self.context, user=self.as_user or "", groups=self.as_group)
+        return Access(
+            kubeconfig=self.kubeconfig, context=self.context, user=self.as_user or "", groups=self.as_group,
+            seconds=self.request_timeout,
+        )  # fmt: skip
 
     @property
     def is_of_cluster(self) -> bool:
@@ -88,6 +92,17 @@ _SOURCES = """SOURCE is a file, a directory (read recursively: *.yaml, *.yml, *.
 sources overlay earlier ones."""
 
 
+def request_timeout() -> Decorator:
+    """Return the option for the time that an answer of a cluster may take."""
+    return option(
+        "--request-timeout",
+        type=click.FloatRange(min=0.001),
+        metavar="SECONDS",
+        says="60",
+        text="How long one answer of a cluster may take.",
+    )
+
+
 def _to_clusters() -> list[Decorator]:
     """Return the options that lead to a cluster; they are those of kubectl."""
     return [
@@ -96,6 +111,7 @@ def _to_clusters() -> list[Decorator]:
         ),
         option("--context", metavar="NAME", says="the current one", text="For cluster: sources that name none."),
         option("--as", "as_user", metavar="USER", says="yourself", text="For cluster: sources: read as this user."),
+        request_timeout(),
         _many("--as-group", metavar="GROUP", text="For cluster: sources: and as one of this group."),
     ]
 
@@ -162,7 +178,7 @@ def _check_access(inputs: Inputs) -> None:
     """Raise UsageError iff options that lead to a cluster have no use."""
     if inputs.access != Access() and not any(source.startswith(CLUSTER) for source in inputs.sources):
         raise UsageError(
-            "--kubeconfig, --context, --as and --as-group say how to get to a cluster, and no source is one\n"
+            "--kubeconfig, --context, --as, --as-group and --request-timeout say how to get to a cluster, and no source is one\n"
             "  hint: name the source `cluster:`, or `cluster:CONTEXT`"
         )
     if inputs.as_group and not inputs.as_user:

@@ -44,12 +44,12 @@ def rbac(source: str | None, access: Access, namespaces: tuple[str, ...], *, qui
 def _of_cluster(source: str, access: Access, *, quiet: bool) -> int:
     from netcheck.load.cluster_api import connect  # noqa: PLC0415
     from netcheck.load.live import served_resources  # noqa: PLC0415
-    from netcheck.load.live_fetch import Limits  # noqa: PLC0415
+    from netcheck.load.live_fetch import limits_of  # noqa: PLC0415
     from netcheck.load.rights import cluster_role, lacking, rules  # noqa: PLC0415
 
     connection = connect(access, source.removeprefix(CLUSTER))
-    wanted = served_resources(connection, Limits())
-    missing = lacking(connection, wanted, Limits())
+    wanted = served_resources(connection, limits_of(access))
+    missing = lacking(connection, wanted, limits_of(access))
     sys.stdout.write(cluster_role(rules(wanted)))
     if not quiet:
         told = "\n".join(f"  {item.label}" for item in sorted(missing, key=lambda item: (item.group, item.plural)))

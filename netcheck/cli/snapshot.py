@@ -62,7 +62,9 @@ def snapshot(
     from netcheck.load.snapshot import compressed, document, read_snapshot  # noqa: PLC0415
 
     progress = screen.Progress(enabled=not (quiet or no_progress))
-    reading = live.Reading(access=access, namespaces=namespaces, progress=progress.callback())
+    reading = live.Reading(
+        access=access, limits=live.limits_of(access), namespaces=namespaces, progress=progress.callback()
+    )
     try:
         captured = live.read_cluster(source, reading) if source.startswith(CLUSTER) else read_snapshot(source)
     finally:

@@ -27,12 +27,13 @@ _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """How the user wants to get to clusters: `--kubeconfig`, `--context`, `--as`, `--as-group`."""
+    """How the user wants to get to clusters: `--kubeconfig`, `--context`, `--as`, `--as-group`, `--request-timeout`."""
 
     kubeconfig: str | None = None
     context: str | None = None
     user: str = ""
     groups: tuple[str, ...] = ()
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import msgspec
 from netcheck.errors import InputError
 from netcheck.load.capture import Capture, Listing
 from netcheck.load.cluster_api import Access, Connection, connect
-from netcheck.load.live_fetch import Fetched, Fetcher, Limits, Unreadable
+from netcheck.load.live_fetch import Fetched, Fetcher, Limits, Unreadable, limits_of
 from netcheck.load.live_kinds import COPIES, NAMESPACES, RESOURCES, SAME_AS, Resource
 from netcheck.model.cluster import Unread
 
@@ -25,6 +25,7 @@ _ABSENT = 404
 _FORBIDDEN = 403
 _UNAUTHENTICATED = 401
 Progress = Callable[[str], None]
+__all__ = ["Reading", "capture", "limits_of", "read_cluster", "served_resources"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from netcheck.load.cluster_api import Answer, Connection, Unreachable
+from netcheck.load.cluster_api import Access, Answer, Connection, Unreachable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,11 @@ class Limits:
     longest_pause: float = 30.0
     threads: int = 8
     page: int | None = None
+
+
+def limits_of(access: Access) -> Limits:
+    """Return the limits that the user wants."""
+    return Limits() if access.seconds is None else Limits(request=access.seconds)
 
 
 class Unreadable(Exception):

@@ -69,7 +69,10 @@ def files_of(source: str, reading: Reading) -> Iterator[SourceFile]:
     elif source.startswith(CLUSTER):
         from netcheck.load import live  # noqa: PLC0415 - the client costs half a second
 
-        how = live.Reading(access=reading.access, namespaces=reading.namespaces, progress=reading.progress)
+        how = live.Reading(
+            access=reading.access, limits=live.limits_of(reading.access), namespaces=reading.namespaces,
+            progress=reading.progress,
+        )  # fmt: skip
         yield SourceFile(source, _nothing, capture=lambda: live.read_cluster(source, how))
     elif source.endswith(SNAPSHOT):
         from netcheck.load.snapshot import read_snapshot  # noqa: PLC0415

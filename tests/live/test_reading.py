@@ -211,6 +211,15 @@ def test_the_time_for_everything_is_limited(serve):
     assert [item.plural for item in found.unread] == ["pods"]
 
 
+def test_the_time_for_an_answer_is_the_users(serve, netcheck):
+    _, config = serve(CLEAN.answer, lambda request, times: Reply(200, "{}", wait=0.6))
+    started = time.monotonic()
+    done = netcheck("list", "cluster:", "--kubeconfig", config, "--request-timeout", "0.1")
+    assert done.code == 3
+    assert "no answer within the time limit" in done.err
+    assert time.monotonic() - started < 5
+
+
 # ---- partial rights ----------------------------------------------------------------------------------------------
 
 
