@@ -77,6 +77,17 @@ def _port(scheme: str, port: int) -> str:
     return "" if port in (0, {"http": 80, "https": 443}.get(scheme)) else f":{port}"
 
 
+_PRECEDENCE = {
+    "Ingress": "ING-6",
+    "Route": "ING-15",
+    "GRPCRoute": "GW-19",
+    "TLSRoute": "GW-20",
+    "TCPRoute": "GW-20",
+    "UDPRoute": "GW-20",
+}
+"""By the kind of an object, the rule that says which of several matches takes a request; of HTTPRoutes it is GW-18."""
+
+
 def _listener_hop(way: Way, front: Frontend, routed: Routed) -> None:
     served = routed.served
     if served is None or served.kind in ("Service", "Ingress", "Route"):
@@ -97,7 +108,9 @@ def _route_hop(way: Way, front: Frontend, request: Request, routed: Routed) -> N
         item = routed.chosen
         rule = f"rule {item.rule_name or item.rule}"
         match = f", match {item.match}" if item.match >= 0 else ""
-        way.add(item.label, Verdict.ALLOWED, f"{rule}{match} takes it", rule="GW-18", place=item.place)
+        precedence = _PRECEDENCE.get(item.kind, "GW-18")
+        text, cited = ("the default backend", "ING-9") if item.rule < 0 else (f"{rule}{match}", precedence)
+        way.add(item.label, Verdict.ALLOWED, f"{text} takes it", rule=cited, place=item.place)
         return
     if routed.status is not None and request.scheme in _SPOKEN:
         text = _STATUS_TEXT.get(routed.status, f"it answers {routed.status}")

@@ -149,3 +149,36 @@ def test_only_what_speaks_http_has_a_status(capsys):
     assert "status" not in capsys.readouterr().out
     assert main([*TRACE, "--to", "http://shop.example.com/cart"]) == 0
     assert "status 200" in capsys.readouterr().out
+
+
+INGRESS = """
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: a, labels: {app: web}}
+spec: {containers: [{name: c, image: i}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: a}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web, namespace: a}
+spec:
+  defaultBackend: {service: {name: web, port: {number: 80}}}
+  rules:
+  - host: web.example.com
+    http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [("web.example.com", "rule 0, match 0 takes it (ING-6)"), ("x.org", "the default backend takes it (ING-9)")],
+)
+def test_what_of_an_ingress_takes_a_request_is_told_by_the_rules_of_ingresses(host, told, tmp_path, capsys):
+    path = tmp_path / "ingress.yaml"
+    path.write_text(INGRESS)
+    assert main(["trace", str(path), "--to", f"http://{host}/"]) == 0
+    assert told in capsys.readouterr().out
