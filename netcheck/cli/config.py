@@ -15,7 +15,7 @@ from typing import Any
 from netcheck.cli.proxies import checked, cluster_domain
 from netcheck.cli.suggest import did_you_mean
 from netcheck.errors import Place, UsageError
-from netcheck.lint.finding import PathSettings
+from netcheck.lint.path_settings import PathSettings
 from netcheck.load.loader import WorkloadKind
 from netcheck.load.tree import place_of
 from netcheck.load.yaml_events import DocumentError, documents

@@ -16,11 +16,8 @@ from netcheck.errors import UsageError
 from netcheck.model.cluster import Loaded
 from netcheck.model.policy import Direction
 from netcheck.queries.connections import Resolution, Scope, connections
-from netcheck.queries.explain import explained_list
 from netcheck.queries.results import ConnectionList
-from netcheck.report.connection_exports import connection_csv, connection_dot, connection_markdown
 from netcheck.report.connection_table import connection_table
-from netcheck.report.explained_table import explained_table
 from netcheck.report.json_v1 import connection_list
 
 FORMATS = ("table", "json", "csv", "md", "dot")
@@ -63,6 +60,8 @@ def list_(inputs: Inputs, *, resolution: str, focus: tuple[str, ...], direction:
     found = connections(loaded.cluster, resolution=Resolution(resolution), scope=scope)
     _check_focus(focus, found)
     if explain:
+        from netcheck.queries.explain import explained_list  # noqa: PLC0415 - only where it is asked for
+
         narrowed = bool(focus or scope.only_namespaces)
         found = explained_list(loaded.cluster, found, Resolution(resolution), focused=narrowed)
     if to_stdout(outputs) != "json":
@@ -94,13 +93,19 @@ def _pieces(
 ) -> Iterable[str]:
     if output.format == "json":
         return connection_list(loaded, found)
+    if output.format == "table":
+        return _table(output, inputs, loaded, found, scope, explain=explain)
+    from netcheck.report.connection_exports import (  # noqa: PLC0415 - formats are loaded when they are wanted
+        connection_csv,
+        connection_dot,
+        connection_markdown,
+    )
+
     if output.format == "csv":
         return connection_csv(found)
     if output.format == "md":
         return connection_markdown(loaded, found, by_source=scope.direction is Direction.EGRESS)
-    if output.format == "dot":
-        return connection_dot(found)
-    return _table(output, inputs, loaded, found, scope, explain=explain)
+    return connection_dot(found)
 
 
 def _table(
@@ -109,4 +114,6 @@ def _table(
     whole, style = scope == Scope(), style_of(output, inputs)
     yield from connection_table(loaded, found, style, by_source=scope.direction is Direction.EGRESS, whole=whole)
     if explain:  # without it no row is walked: they may be millions
+        from netcheck.report.explained_table import explained_table  # noqa: PLC0415 - only where it is asked for
+
         yield from explained_table(found, style)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from netcheck.errors import Place
 from netcheck.lint.fix import Fix
+from netcheck.lint.path_settings import PathSettings
 from netcheck.queries.results import FlowText
 
 Severity = Literal["error", "warning", "info"]
@@ -85,15 +86,6 @@ class LintResult:
     checked_rules: tuple[str, ...]
     suppressed: tuple[Suppressed, ...] = ()
     known: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PathSettings:
-    """What holds for findings in files that match `pattern`: `*` and `?` as in a shell, `*` also over folders."""
-
-    pattern: str
-    ignore: frozenset[str] = frozenset()
-    severity: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

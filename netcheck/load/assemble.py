@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netcheck.errors import Problem, Severity
 from netcheck.load import build_admin, build_policy, build_service, gaps
 from netcheck.load.admit import Admitted
 from netcheck.load.assumptions import assumptions, pod_keys
-from netcheck.load.build_foreign import Foreign
 from netcheck.load.build_pod import pod_facts
 from netcheck.load.check_common import mapping
 from netcheck.load.doorways import TREATMENTS as DOORWAYS
@@ -29,6 +28,9 @@ from netcheck.model.objects import NAMESPACE_NAME_LABEL, EndpointSlice, Namespac
 from netcheck.model.policy import NetworkPolicy, OpaquePolicy
 from netcheck.model.profile import Addressing, Profile
 from netcheck.model.routes import Controller
+
+if TYPE_CHECKING:
+    from netcheck.load.build_foreign import Foreign
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,7 @@ class _Sorted:
     effects: dict[tuple[str, str], str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     doorways: Doorways = field(default_factory=Doorways)
-    foreign: Foreign = field(default_factory=Foreign)
+    foreign: Foreign | None = None
     inhabited: set[str] = field(default_factory=set)
     anything_lost: bool = False
 
@@ -92,7 +94,8 @@ class _Sorted:
         treatment = item.row.treatment if item.row is not None else Treatment.HARMLESS
         if item.template:
             self.pods.controllers.append(item)
-            self.foreign.plugin(item)
+            if item.kind == "DaemonSet":
+                self._foreign().plugin(item)
         elif treatment is Treatment.POLICY:
             self.policies.append(build_policy.network_policy(item))
         elif treatment is Treatment.ADMIN:
@@ -128,10 +131,17 @@ class _Sorted:
         else:
             self.admin.append(build_admin.admin_policy(item))
 
+    def _foreign(self) -> Foreign:
+        if self.foreign is None:
+            from netcheck.load.build_foreign import Foreign  # noqa: PLC0415 - most inputs have nothing of it
+
+            self.foreign = Foreign()
+        return self.foreign
+
     def _opaque(self, item: Admitted) -> None:
         if item.row is not None:
             self._not_modelled(item, opaque_policies(item), item.row.effect)
-            self.foreign.take(item)
+            self._foreign().take(item)
 
     def _not_modelled(self, item: Admitted, found: list[OpaquePolicy], effect: str) -> None:
         if found:
@@ -216,7 +226,7 @@ def assemble(parts: Parts) -> Loaded:
         services=_by_name(found.services),
         endpoint_slices=_by_name([*found.slices, *_without_slices(found)]),
         **found.doorways.fields(),
-        **found.foreign.fields(),
+        **(found.foreign.fields() if found.foreign is not None else {}),
         controllers=parts.controllers,
         lost=_by_name(found.lost),
         profile=parts.profile,

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netcheck.errors import Place
-from netcheck.load import build_callers, build_gateway, build_material, build_mesh_routing, build_route, build_routes
 from netcheck.load.admit import Admitted
 from netcheck.load.kinds import Treatment
 from netcheck.model.cluster import LostRoute, Unfollowed
-from netcheck.model.gateway import (
-    BackendTLSPolicy,
-    Gateway,
-    GatewayClass,
-    ListenerSet,
-    Material,
-    ReferenceGrant,
-    Route,
-)
 from netcheck.model.objects import Monitor, Webhook
-from netcheck.model.routes import Ingress, IngressClass, OpenShiftRoute
+
+if TYPE_CHECKING:  # the builders too are imported where such an object is: most inputs have few of them
+    from netcheck.model.gateway import (
+        BackendTLSPolicy,
+        Gateway,
+        GatewayClass,
+        ListenerSet,
+        Material,
+        ReferenceGrant,
+        Route,
+    )
+    from netcheck.model.routes import Ingress, IngressClass, OpenShiftRoute
 
 TREATMENTS = frozenset({Treatment.ROUTE, Treatment.CALLER, Treatment.MATERIAL, Treatment.MESH})
 _ROUTES = frozenset({"HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"})
@@ -50,19 +51,31 @@ class Doorways:
         """Put an object where it belongs."""
         treatment = item.row.treatment if item.row is not None else Treatment.HARMLESS
         if treatment is Treatment.MESH:
-            self.unfollowed.append(build_mesh_routing.unfollowed(item))
+            self._mesh(item)
         elif treatment is Treatment.MATERIAL:
             self.material_items.append(item)
         elif treatment is Treatment.CALLER:
             self._caller(item)
         elif item.kind in _ROUTES:
-            self.routes.append(build_routes.route(item))
+            self._route(item)
         elif item.kind in ("Ingress", "IngressClass", "Route"):
             self._ingress(item)
         else:
             self._gateway(item)
 
+    def _mesh(self, item: Admitted) -> None:
+        from netcheck.load import build_mesh_routing  # noqa: PLC0415
+
+        self.unfollowed.append(build_mesh_routing.unfollowed(item))
+
+    def _route(self, item: Admitted) -> None:
+        from netcheck.load import build_routes  # noqa: PLC0415
+
+        self.routes.append(build_routes.route(item))
+
     def _caller(self, item: Admitted) -> None:
+        from netcheck.load import build_callers  # noqa: PLC0415
+
         if item.kind in ("ServiceMonitor", "PodMonitor"):
             found = build_callers.monitor(item)
             self.monitors.extend([found] if found is not None else [])
@@ -70,6 +83,8 @@ class Doorways:
             self.webhooks.extend(build_callers.webhooks(item))
 
     def _ingress(self, item: Admitted) -> None:
+        from netcheck.load import build_route  # noqa: PLC0415
+
         if item.kind == "Ingress":
             self.ingresses.append(build_route.ingress(item))
         elif item.kind == "IngressClass":
@@ -78,6 +93,8 @@ class Doorways:
             self.openshift_routes.append(build_route.openshift_route(item))
 
     def _gateway(self, item: Admitted) -> None:
+        from netcheck.load import build_gateway  # noqa: PLC0415
+
         if item.kind == "Gateway":
             self.gateways.append(build_gateway.gateway(item))
         elif item.kind == "GatewayClass":
@@ -96,7 +113,11 @@ class Doorways:
     def _materials(self) -> list[Material]:
         """Return the key material, looked at only where something that was loaded could name it."""
         wanted = self.gateways or self.listener_sets or self.backend_tls or self.ingresses
-        return [build_material.material(item) for item in self.material_items] if wanted else []
+        if not wanted:
+            return []
+        from netcheck.load import build_material  # noqa: PLC0415
+
+        return [build_material.material(item) for item in self.material_items]
 
     def fields(self) -> dict[str, Any]:
         """Return the fields of `Cluster`, each sorted by identity."""

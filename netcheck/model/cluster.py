@@ -4,43 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from netcheck.errors import Place, Problem, Severity
-from netcheck.model.admin import AdminPolicy
-from netcheck.model.foreign import (
-    AuthorizationPolicy,
-    CalicoPolicy,
-    CiliumPolicy,
-    LinkerdServer,
-    LinkerdTarget,
-    PeerAuthentication,
-    Plugin,
-)
-from netcheck.model.gateway import (
-    BackendTLSPolicy,
-    Gateway,
-    GatewayClass,
-    ListenerSet,
-    Material,
-    ReferenceGrant,
-    Route,
-)
-from netcheck.model.ignores import IgnoreNote
-from netcheck.model.intents import IntentDocument
-from netcheck.model.objects import (
-    EndpointSlice,
-    Monitor,
-    Namespace,
-    Node,
-    Pod,
-    Service,
-    Webhook,
-    Workload,
-    WorkloadId,
-)
-from netcheck.model.policy import NetworkPolicy, OpaquePolicy
 from netcheck.model.profile import Addressing, Profile
-from netcheck.model.routes import Controller, Ingress, IngressClass, OpenShiftRoute
+
+if TYPE_CHECKING:  # every question needs this module, and few need all of these
+    from netcheck.model.admin import AdminPolicy
+    from netcheck.model.foreign import (
+        AuthorizationPolicy,
+        CalicoPolicy,
+        CiliumPolicy,
+        LinkerdServer,
+        LinkerdTarget,
+        PeerAuthentication,
+        Plugin,
+    )
+    from netcheck.model.gateway import (
+        BackendTLSPolicy,
+        Gateway,
+        GatewayClass,
+        ListenerSet,
+        Material,
+        ReferenceGrant,
+        Route,
+    )
+    from netcheck.model.ignores import IgnoreNote
+    from netcheck.model.intents import IntentDocument
+    from netcheck.model.objects import (
+        EndpointSlice,
+        Monitor,
+        Namespace,
+        Node,
+        Pod,
+        Service,
+        Webhook,
+        Workload,
+        WorkloadId,
+    )
+    from netcheck.model.policy import NetworkPolicy, OpaquePolicy
+    from netcheck.model.routes import Controller, Ingress, IngressClass, OpenShiftRoute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from netcheck.engines.rectangles import Rectangle
 from netcheck.engines.sets import SetEngine
@@ -13,14 +14,18 @@ from netcheck.logic.classes import mask_of
 from netcheck.model.admin import AdminNetworks, AdminPeer
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Reason, Tier
+from netcheck.model.objects import ServiceType
 from netcheck.model.policy import Direction, IPBlockPeer, Peer
 from netcheck.model.profile import PROFILES, SWITCH_FIELDS, Switch
-from netcheck.queries.dataplane import is_phantom, with_phantoms
 from netcheck.queries.endpoints import Located, Resolution, locate
-from netcheck.queries.entries import WayIn, list_engine, proxies, ways_in
 from netcheck.queries.results import ConnectionList, Endpoint, EndpointType, Row, RowGroup
 from netcheck.queries.unknowns import reasons
 from netcheck.values.connections import ConnectionSet
+
+if TYPE_CHECKING:
+    from netcheck.queries.entries import WayIn
+
+_WITH_DOORS = (ServiceType.NODE_PORT, ServiceType.LOAD_BALANCER)
 
 __all__ = ["Resolution", "Scope", "connections", "differing_switches"]
 
@@ -49,19 +54,52 @@ def connections(
 
     A pair of endpoints in neither is denied. A row between workloads holds for every pair of their pods.
     """
-    return _Lister(list_engine(with_phantoms(cluster)), resolution, scope or Scope()).result()
+    if not _may_have_ways_in(cluster):
+        return _Lister(SetEngine(cluster), resolution, scope or Scope()).result()
+    from netcheck.queries.dataplane import is_phantom, with_phantoms  # noqa: PLC0415 - most inputs need none of it
+    from netcheck.queries.entries import list_engine, proxies, ways_in  # noqa: PLC0415
+
+    engine = list_engine(with_phantoms(cluster))
+    found = _Ways(
+        phantoms=frozenset((pod.namespace, pod.name) for pod in engine.cluster.pods if is_phantom(pod)),
+        proxies=proxies(engine.cluster),
+        ways_in=tuple(ways_in(engine)),
+    )
+    return _Lister(engine, resolution, scope or Scope(), found).result()
+
+
+def _may_have_ways_in(cluster: Cluster) -> bool:
+    """Return whether something could lead in: an Ingress, Route or Gateway, a named proxy, a Service with a door."""
+    return bool(
+        cluster.ingresses
+        or cluster.openshift_routes
+        or cluster.gateways
+        or cluster.routes
+        or cluster.controllers
+        or any(service.type in _WITH_DOORS or service.external_ips for service in cluster.services)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ways:
+    """The proxies of a cluster and what leads in; `phantoms` names the pods that stand for proxies not loaded."""
+
+    phantoms: frozenset[tuple[str, str]] = frozenset()
+    proxies: tuple[Endpoint, ...] = ()
+    ways_in: tuple[WayIn, ...] = ()
 
 
 class _Lister:
-    def __init__(self, engine: SetEngine, resolution: Resolution, scope: Scope) -> None:
+    def __init__(self, engine: SetEngine, resolution: Resolution, scope: Scope, ways: _Ways | None = None) -> None:
+        ways = ways or _Ways()
         self._engine = engine
         self._resolution = resolution
         self._scope = scope
         located = locate(engine.universe, resolution)
-        self._phantoms = {(pod.namespace, pod.name) for pod in engine.cluster.pods if is_phantom(pod)}
+        self._phantoms = ways.phantoms
         self._located = [item for item in located if not self._is_excluded(item.endpoint)]
-        self._proxies = proxies(engine.cluster)
-        self._ways_in = list(ways_in(engine))
+        self._proxies = ways.proxies
+        self._ways_in = ways.ways_in
         self._of_element: dict[int, list[int]] = {}
         for position, item in enumerate(self._located):
             self._of_element.setdefault(item.element, []).append(position)

@@ -8,7 +8,6 @@ from itertools import permutations
 import pytest
 
 from netcheck.model.flow import Verdict
-from netcheck.model.flow import Verdict
 from netcheck.model.gateway import (
     BackendTLSPolicy,
     Extension,
