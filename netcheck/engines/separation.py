@@ -139,7 +139,43 @@ class _Engine(SmtEngine):
             asked = self._in_first_namespace(asked, end)
         solver = self._solver(asked)
         self._check(solver)
-        return self._plain(self._decode(self._smallest(solver, ())))
+        return self._plain(self._decode(self._smallest(solver, self._canonical(solver))))
+
+    def _canonical(self, solver: Any) -> tuple[Any, ...]:
+        """Return what fixes protocol, port and labels to the first that can be: which model a solver finds depends on more.
+
+        Of ports a well-known one goes first; of the values of a label its absence does.
+        """
+        encoding = self.encoding
+        kept: list[Any] = []
+        self._keep_lowest(solver, kept, "proto", 2)
+        known = (self._of("port", 16, "=", number) for number in _WELL_KNOWN)
+        plain = next((term for term in known if self._check(solver, *kept, term)), None)
+        if plain is not None:
+            kept.append(plain)
+        else:
+            self._keep_lowest(solver, kept, "port", 16)
+        for end in ("s", "d"):
+            for variables in (encoding.pod_labels, encoding.namespace_labels):
+                for key in variables.keys:
+                    self._keep_lowest(solver, kept, variables.variable(end, key), variables.width(key))
+        self._check(solver, *kept)
+        return tuple(kept)
+
+    def _keep_lowest(self, solver: Any, kept: list[Any], variable: str, width: int) -> None:
+        """Add to `kept` that the variable has the lowest value that it can have beside it, found by halving."""
+        low, high = 0, (1 << width) - 1
+        while low < high:
+            middle = (low + high) // 2 if low else 0
+            if self._check(solver, *kept, self._of(variable, width, "bvule", middle)):
+                high = middle
+            else:
+                low = middle + 1
+        kept.append(self._of(variable, width, "=", low))
+
+    def _of(self, variable: str, width: int, relation: str, number: int) -> Any:
+        declared = (f"(declare-const {variable} (_ BitVec {width}))",)
+        return self._parsed(f"({relation} {variable} {bits(number, width)})", declared)
 
     def _in_first_namespace(self, asked: str, end: str) -> str:
         """Return `asked` with the end in the first namespace that it can be in, found by halving."""

@@ -268,8 +268,8 @@ class SmtEngine:
         model = self._model(ends, self._allowed, self._all_present(), undecided)
         return Undecided(witness=self._decode(model))
 
-    def _parsed(self, term: str) -> z3.BoolRef:
-        text = "\n".join([*self.encoding.declarations(), f"(assert {term})"])
+    def _parsed(self, term: str, declared: Sequence[str] = ()) -> z3.BoolRef:
+        text = "\n".join([*(declared or self.encoding.declarations()), f"(assert {term})"])
         return z3.And(*z3.parse_smt2_string(text))
 
     def _completed(

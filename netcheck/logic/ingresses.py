@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netcheck.errors import Place
 from netcheck.logic.requests import (
@@ -89,10 +89,12 @@ class Ingresses:
     def at_class(self, name: str) -> Frontend:
         """Return the frontend of an Ingress class; of the empty name: of the Ingresses without one."""
         several = len(self.classes.defaults) > 1
-        lines = [line for ingress in self._certain(name) for line in self._ingress(ingress, ())]
+        held: list[Held] = [(ingress, ()) for ingress in self._certain(name)]
         if several and name in self.classes.defaults:
             for ingress in self.classes.by_class.get("", []):
-                lines += self._ingress(ingress, (_class_fact(ingress, self.classes.defaults, name),))
+                held.append((ingress, (_class_fact(ingress, self.classes.defaults, name),)))
+        lines = [line for ingress, facts in held for line in self._ingress(ingress, facts)]
+        lines += _staying(held, lines)
         otherwise = Outcome(status=404)
         identity = FrontendId("Ingress", "", name)
         return Frontend(id=identity, entries=ranked(lines), otherwise=otherwise, tie=Tie.OPEN)
@@ -110,7 +112,7 @@ class Ingresses:
         if ingress.default_backend is not None:
             predicate = RequestPredicate(schemes=WEB, facts=facts)
             outcome = self._to_backend(ingress, ingress.default_backend, -1, -1)
-            yield _line(ingress, (9,), predicate, outcome, (-1, -1))
+            yield _line(ingress, _DEFAULT, predicate, outcome, (-1, -1))
 
     def _without_paths(self, ingress: Ingress, number: int, base: RequestPredicate, level: int) -> Line:
         """A rule without `http` sends all of its host to the default backend, or to the controller's own (ING-10).
@@ -258,6 +260,41 @@ def _class_fact(ingress: Ingress, defaults: tuple[str, ...], name: str) -> Fact:
     message = f"which of the default classes {', '.join(defaults)} {ingress.label} got is not known"
     reason = Reason(rule="ING-3", message=message, place=ingress.place)
     return Fact(f"class of {ingress.label}", name, defaults, reason)
+
+
+_DEFAULT: Key = (9,)
+_NO_DEFAULT = Line(key=_DEFAULT, predicate=RequestPredicate(schemes=WEB), outcome=Outcome(status=404))
+Held = tuple[Ingress, tuple[Fact, ...]]
+"""An Ingress, and the facts on which it rests whether it is of the class."""
+
+
+def _staying(held: Sequence[Held], lines: Sequence[Line]) -> Iterator[Line]:
+    """Yield, behind the paths of each host, that a controller may keep to it and try no broader one (ING-5).
+
+    It then answers as if no rule fitted: by the default backend, or 404.
+    """
+    hosts = dict.fromkeys((*_ingress_host(rule.host), facts) for ingress, facts in held for rule in ingress.rules)
+    broadest = max((level for _, level, _ in hosts), default=0)
+    defaults = [line for line in lines if line.key == _DEFAULT]
+    certain = any(not line.predicate.facts for line in defaults)
+    for host, level, facts in hosts:
+        if level == broadest:
+            continue
+        kept = (*facts, _keeps_to(host))
+        for line in defaults:
+            predicate = RequestPredicate(schemes=WEB, host=host, facts=(*line.predicate.facts, *kept))
+            yield replace(line, key=(level, 1), predicate=predicate)
+        if not certain:
+            predicate = RequestPredicate(schemes=WEB, host=host, facts=kept)
+            yield replace(_NO_DEFAULT, key=(level, 2), predicate=predicate)
+
+
+def _keeps_to(host: HostTest) -> Fact:
+    message = (
+        f"no path of the rules that name `{host.name}` most closely fits: whether rules of broader hosts are tried then is up to "
+        "the controller"
+    )
+    return Fact("the controller keeps to the closest host", reason=Reason(rule="ING-5", message=message))
 
 
 def _specific(item: IngressPath) -> Fact:

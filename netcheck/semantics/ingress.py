@@ -86,7 +86,25 @@ def _at_controller(setting: Setting, ingress_class: str, request: Request) -> Ro
     if not found:
         return _default(setting, mine)
     best = max(hit.rank for hit in found)
+    if best[0] < _closest_host(mine, request) and _stays(setting, request):
+        return _default(setting, mine)
     return _to_hit(setting, _one_of(setting, [hit for hit in found if hit.rank == best]))
+
+
+def _closest_host(ingresses: Sequence[Ingress], request: Request) -> int:
+    """ING-5: how closely some rule names the host, whether one of its paths takes the request or not."""
+    return max(
+        ingress_rank(rule.host) for item in ingresses for rule in item.rules if ingress_covers(rule.host, request.host)
+    )
+
+
+def _stays(setting: Setting, request: Request) -> bool:
+    """ING-5: whether a controller keeps to the closest host where none of its paths fits: some do, others do not."""
+    message = (
+        f"no path of the rules that name `{request.host}` most closely fits: whether rules of broader hosts are tried then is "
+        "up to the controller"
+    )
+    return setting.holds(("stays with the closest host",), "ING-5", message)
 
 
 def port_refusal(request: Request) -> str:

@@ -99,9 +99,16 @@ class TestING5:
         hosts = ("x.a.com", "y.a.com", "b.com")
         assert [end(asked(f"{host}/long/path", one)) for host in hosts] == ["a", "b", "c"]
 
-    def test_a_rule_whose_paths_do_not_match_does_not_count(self) -> None:
+    def test_whether_a_broader_host_counts_where_no_path_of_the_closest_fits_is_up_to_the_controller(self) -> None:
         one = ingress("i", irule("*.a.com", ipath("/", "b")), irule("x.a.com", ipath("/only")))
-        assert end(asked("x.a.com/other", one)) == "b"
+        answer = asked("x.a.com/other", one)
+        assert end(answer) == "unknown"
+        assert {reason.rule for reason in answer.reasons} == {"ING-5"}
+        assert end(asked("y.a.com/other", one)) == "b"
+
+    def test_it_does_not_matter_where_both_lead_to_the_same(self) -> None:
+        one = ingress("i", irule("*.a.com", ipath("/x", "b")), irule("x.a.com", ipath("/only")))
+        assert end(asked("x.a.com/other", one)) == 404
 
 
 class TestING6:
