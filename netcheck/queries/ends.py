@@ -193,6 +193,8 @@ def _address(cluster: Cluster, text: str) -> AnEnd | None:
     try:
         version, number = address_number(text)
     except ValueError:
+        if re.fullmatch(r"[0-9]+(\.[0-9]+){3}", text):
+            raise UsageError(f"`{text}` is no address\n  hint: each part of an IPv4 address is 0 to 255") from None
         return _range(text)
     for service in cluster.services:
         own = (*service.cluster_ips, *service.external_ips, *service.load_balancer_addresses)

@@ -51,6 +51,7 @@ USAGE = {
     "group without user": (["list", "cluster:", "--as-group", "x"], "--as-group goes with --as"),
     "unknown namespace": (["list", "--only-namespace", "shpo"], "did you mean `shop`?"),
     "unknown focus": (["list", "--focus", "shop/wbe"], "did you mean `shop/web`?"),
+    "not an address": (["query", "--from", "999.1.1.1", "--to", "shop/web"], "`999.1.1.1` is no address"),
     "unknown end": (["query", "--from", "shop/nobody", "--to", "shop/web"], "names no loaded workload"),
     "no end": (["query", "--to", "shop/web"], "--from"),
     "unknown kind": (["schema", "ConectionList"], "did you mean `ConnectionList`?"),
