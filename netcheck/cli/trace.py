@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ from netcheck.errors import UsageError
 from netcheck.model.request import Scheme
 from netcheck.queries.trace import trace as follow
 from netcheck.queries.trace_requests import parse_header, parse_requests, request_of
-from netcheck.queries.trace_results import Delivered, TraceRequest
+from netcheck.queries.trace_results import Delivered, TraceRequest, assumptions
 from netcheck.report.trace_json import traces
 from netcheck.report.trace_table import trace_text
 
@@ -66,6 +67,7 @@ def trace(inputs: Inputs, *, requests: str | None, **words: object) -> int:
     asked = _many(requests, words) if requests is not None else (_one(words),)
     loaded = load_inputs(inputs, configuration(inputs))
     found = follow(loaded.cluster, asked, default_namespace=inputs.namespace)
+    loaded = replace(loaded, assumptions=(*loaded.assumptions, *assumptions(found)))
     if to_stdout(outputs) != "json":
         screen.show_problems(loaded.problems, verbose=inputs.verbose, quiet=inputs.quiet)
     pieces = {

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from netcheck.errors import WitnessMismatch
 from netcheck.logic.names import resolve
-from netcheck.model.cluster import Cluster
+from netcheck.model.cluster import Assumption, Cluster
 from netcheck.model.flow import Reason, Verdict
 from netcheck.model.names import Answer, AnswerKind
 from netcheck.model.objects import Pod
@@ -20,6 +20,10 @@ from netcheck.semantics import names as semantics
 from netcheck.values.ports import Protocol
 
 _BOTH = (Protocol.UDP, Protocol.TCP)
+_USUAL_SERVERS = Assumption(
+    message="DNS pods that are not in the input are taken to be those of kube-system with the label k8s-app=kube-dns",
+    rule="DNS-9",
+)
 
 
 # ---- hops ------------------------------------------------------------------------------------------------------------
@@ -60,7 +64,9 @@ def _asks_servers_not_loaded(scene: Scene, pod: int, protocol: Protocol) -> Judg
     found = scene.flows.to_dns(pod, protocol)
     if found.verdict is Verdict.ALLOWED and scene.flows.is_isolated(pod, Direction.EGRESS):
         return replace(
-            found, said=f"{found.text()}; the DNS pods are not in the input, taken to be kube-system/kube-dns"
+            found,
+            said=f"{found.text()}; the DNS pods are not in the input, taken to be kube-system/kube-dns",
+            assumed=_USUAL_SERVERS,
         )
     if found.verdict is Verdict.ALLOWED:
         return replace(found, said="no policy isolates the pod; the DNS pods are not in the input")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netcheck.logic.services import Target
+from netcheck.model.cluster import Assumption
 from netcheck.model.flow import Reason, Verdict
 from netcheck.model.policy import Direction
 from netcheck.queries.dataplane import DataPlane
@@ -23,6 +24,16 @@ from netcheck.queries.trace_scene import (
 from netcheck.queries.trace_way import Way
 from netcheck.values.addresses import IPSet
 from netcheck.values.ports import Protocol
+
+_OPEN = Assumption(
+    message="proxies whose pods are not in the input are taken to be open to their clients",
+    option="--ingress-controller",
+    rule="GW-30",
+)
+_REACHED = Assumption(
+    message="the outside is taken to come to loaded proxies that no Service or host port of the input opens",
+    rule="GW-30",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +84,7 @@ def enter(knock: Knock, plane: DataPlane) -> None:
     isolated = [p for p in scene.representatives(plane.positions) if scene.flows.is_isolated(p, Direction.INGRESS)]
     if not isolated:
         text = "no policy isolates its pods; how the outside comes to them is not in the input: taken to be open"
-        way.add(what, Verdict.ALLOWED, text, rule="GW-30")
+        way.add(what, Verdict.ALLOWED, text, rule="GW-30", assumed=_REACHED)
         return
     message = f"no Service in the input opens port {port} of its pods, and policies isolate them"
     way.unknown(what, (Reason(rule="GW-30", message=message),))
@@ -86,7 +97,8 @@ def _to_unknown(knock: Knock, what: str, plane: DataPlane) -> None:
         if isolated:
             way.unknown(what, plane.reasons)
             return
-    way.add(what, Verdict.ALLOWED, "its pods are not in the input: taken to be open to its clients", rule="GW-30")
+    text = "its pods are not in the input: taken to be open to its clients"
+    way.add(what, Verdict.ALLOWED, text, rule="GW-30", assumed=_OPEN)
 
 
 def _from_pods(knock: Knock, what: str, client: PodSenders, plane: DataPlane) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from netcheck.engines.sets import SetEngine
 from netcheck.errors import Place
 from netcheck.logic.ir import Action
-from netcheck.model.cluster import Cluster
+from netcheck.model.cluster import Assumption, Cluster
 from netcheck.model.flow import AddressEnd, Decider, End, Flow, NodeEnd, OwnNodeEnd, PodEnd, Reason, Tier, Verdict
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, ContainerPort, Namespace, Node, Pod, WorkloadId
 from netcheck.model.policy import Direction
@@ -39,6 +39,8 @@ class Judged:
     reasons: tuple[Reason, ...] = ()
     said: str = ""
     """What is not a policy's doing, in words."""
+    assumed: Assumption | None = None
+    """What the verdict takes for granted, or None."""
 
     @property
     def place(self) -> Place | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
 from netcheck.errors import Place
+from netcheck.model.cluster import Assumption
 from netcheck.model.flow import Reason, Verdict
 from netcheck.model.request import Chosen, RedirectTo, Scheme
 
@@ -56,6 +58,7 @@ class Hop:
         reason: why, in words.
         translation: what it turns the destination into, or empty.
         aside: whether the verdict does not count for the whole: a mirror, a backend beside others.
+        assumed: what the verdict takes for granted that the input does not tell, or None.
     """
 
     what: str
@@ -64,6 +67,7 @@ class Hop:
     rule: str = ""
     translation: str = ""
     aside: bool = False
+    assumed: Assumption | None = None
     place: Place | None = field(default=None, compare=False)
 
 
@@ -111,3 +115,8 @@ class Trace:
         wanted = {Delivered.NO: Verdict.DENIED, Delivered.UNKNOWN: Verdict.UNKNOWN}.get(self.delivered)
         found = [hop for hop in self.hops if hop.verdict is wanted]
         return next((hop for hop in found if not hop.aside), found[0] if found else None)
+
+
+def assumptions(traces: Iterable[Trace]) -> tuple[Assumption, ...]:
+    """Return what the hops take for granted, each once, in the order of the ways."""
+    return tuple(dict.fromkeys(hop.assumed for item in traces for hop in item.hops if hop.assumed is not None))

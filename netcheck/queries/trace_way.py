@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from netcheck.errors import Place
+from netcheck.model.cluster import Assumption
 from netcheck.model.flow import Reason, Verdict
 from netcheck.model.request import Chosen, RedirectTo
 from netcheck.queries.trace_flows import Judged
@@ -33,6 +34,7 @@ class Way:
         translation: str = "",
         place: Place | None = None,
         aside: bool = False,
+        assumed: Assumption | None = None,
     ) -> None:
         """Add a hop; one that is not `aside` counts for the whole."""
         self.hops.append(
@@ -43,6 +45,7 @@ class Way:
                 rule=rule,
                 translation=translation,
                 aside=aside,
+                assumed=assumed,
                 place=place,
             )
         )
@@ -75,7 +78,15 @@ class Way:
         if judged.verdict is Verdict.UNKNOWN:
             self.unknown(what, judged.reasons, aside=aside)
             return
-        self.add(what, judged.verdict, judged.text(), translation=translation, place=judged.place, aside=aside)
+        self.add(
+            what,
+            judged.verdict,
+            judged.text(),
+            translation=translation,
+            place=judged.place,
+            aside=aside,
+            assumed=judged.assumed,
+        )
 
     def count(self, verdict: Verdict) -> None:
         """Let a verdict count for the whole, without a hop of its own."""

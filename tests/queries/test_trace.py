@@ -16,7 +16,7 @@ from netcheck.model.profile import Switch
 from netcheck.model.routes import Controller
 from netcheck.queries.trace import trace
 from netcheck.queries.trace_requests import request_of
-from netcheck.queries.trace_results import Delivered
+from netcheck.queries.trace_results import Delivered, assumptions
 
 SHOP = str(Path(__file__).resolve().parents[2] / "testdata" / "trace")
 YES, NO, UNKNOWN = Delivered.YES, Delivered.NO, Delivered.UNKNOWN
@@ -471,3 +471,14 @@ spec: %s
             "spec: {containers: [{name: a, image: a}]}}\n---\n" + self.MESH % (kind, spec)
         )
         assert traced(loaded.cluster, "shop/client", "svc:shop/web").delivered.value == delivered
+
+
+def test_what_a_way_takes_for_granted_is_an_assumption():
+    ingress = (
+        "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: i, namespace: a}, spec: {ingressClassName: x, "
+        "rules: [{host: a.com, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, "
+        "port: {number: 80}}}}]}}]}}"
+    )
+    found = traced(cluster_of(service(), ingress), "internet", "http://a.com/")
+    assert [(item.rule, item.option) for item in assumptions([found, found])] == [("GW-30", "--ingress-controller")]
+    assert assumptions([traced(cluster_of(service()), "internet", "svc:a/web")]) == ()
