@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from netcheck.cli.nearest import did_you_mean
 from netcheck.cli.proxies import checked, cluster_domain
-from netcheck.cli.suggest import did_you_mean
 from netcheck.errors import Place, UsageError
 from netcheck.lint.path_settings import PathSettings
 from netcheck.load.loader import WorkloadKind

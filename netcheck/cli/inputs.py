@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from netcheck.cli.config import Config, read_config
+from netcheck.cli.nearest import did_you_mean
 from netcheck.cli.options import Inputs
 from netcheck.cli.proxies import cluster_domain, controller
 from netcheck.cli.screen import Progress
-from netcheck.cli.suggest import did_you_mean
 from netcheck.errors import Severity, UsageError
 from netcheck.load.capture import Capture
 from netcheck.load.detect_cni import Detection

@@ -18,7 +18,7 @@ import click
 
 import netcheck
 from netcheck.cli import exit_codes
-from netcheck.cli.suggest import did_you_mean
+from netcheck.cli.nearest import did_you_mean
 from netcheck.errors import InputError, InternalError, NetcheckError, UsageError
 
 COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(

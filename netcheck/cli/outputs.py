@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from netcheck.cli.suggest import did_you_mean
+from netcheck.cli.nearest import did_you_mean
 from netcheck.errors import UsageError
 
 STDOUT = "-"

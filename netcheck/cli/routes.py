@@ -8,10 +8,10 @@ import click
 
 from netcheck.cli import exit_codes, screen
 from netcheck.cli.inputs import configuration, is_lossy, load_inputs, split_names
+from netcheck.cli.nearest import did_you_mean
 from netcheck.cli.options import CONTEXT, Inputs, option, reads_input
 from netcheck.cli.outputs import Output, parse_outputs, to_stdout, write
 from netcheck.cli.styles import style_of
-from netcheck.cli.suggest import did_you_mean
 from netcheck.errors import UsageError
 from netcheck.model.cluster import Cluster, Loaded
 from netcheck.queries.route_results import Routes

@@ -9,8 +9,8 @@ import click
 
 import netcheck
 from netcheck.cli import exit_codes
+from netcheck.cli.nearest import did_you_mean
 from netcheck.cli.options import CONTEXT, flag
-from netcheck.cli.suggest import did_you_mean
 from netcheck.errors import UsageError
 
 FOLDER = Path(netcheck.__file__).parent / "report" / "schemas"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netcheck.cli.inputs import configuration, load_inputs, split_names
+from netcheck.cli.nearest import did_you_mean
 from netcheck.cli.options import Inputs
-from netcheck.cli.suggest import did_you_mean
 from netcheck.errors import UsageError
 from netcheck.load.capture import Capture
 from netcheck.model.cluster import Loaded
