@@ -6,9 +6,7 @@ taken away, so that it holds whatever NetworkPolicies there are. Source: SEMANTI
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -31,9 +29,10 @@ from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Tier
 from netcheck.model.objects import NAMESPACE_NAME_LABEL
 from netcheck.model.policy import Direction
+from netcheck.queries.manifests import selector_fields, yaml_lines
 from netcheck.queries.results import FlowText
 from netcheck.values.addresses import address_text
-from netcheck.values.labels import LabelSelector, Operator
+from netcheck.values.labels import LabelSelector
 
 NEW_KIND = "ClusterNetworkPolicy"
 ANP, BANP = "AdminNetworkPolicy", "BaselineAdminNetworkPolicy"
@@ -44,8 +43,6 @@ MOST_ITEMS = 25
 LAST_PRIORITY = 1000
 _LONGEST_NAME = 253
 _EVERY_ADDRESS = ("0.0.0.0/0", "::/0")
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*\Z")
-_READ_AS_OTHERWISE = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 _T = TypeVar("_T")
 
 
@@ -300,7 +297,7 @@ def _peer(peer: AdminPeer) -> dict[str, Any]:
         case AdminPods():
             return _pods(peer)
         case AdminNodes(selector=selector):
-            return {"nodes": _selector(selector)}
+            return {"nodes": selector_fields(selector)}
         case AdminNetworks(cidrs=cidrs):
             return {"networks": list(cidrs)}
         case AdminDomains(names=names):
@@ -308,23 +305,10 @@ def _peer(peer: AdminPeer) -> dict[str, Any]:
 
 
 def _pods(pods: AdminPods) -> dict[str, Any]:
-    spaces = _selector(pods.namespace_selector)
+    spaces = selector_fields(pods.namespace_selector)
     if pods.pod_selector is None:
         return {"namespaces": spaces}
-    return {"pods": {"namespaceSelector": spaces, "podSelector": _selector(pods.pod_selector)}}
-
-
-def _selector(selector: LabelSelector) -> dict[str, Any]:
-    labels: dict[str, str] = {}
-    expressions = []
-    for item in selector.requirements:
-        if item.operator is Operator.IN and len(item.values) == 1 and item.key not in labels:
-            labels[item.key] = item.values[0]
-            continue
-        values = {"values": list(item.values)} if item.values else {}
-        expressions.append({"key": item.key, "operator": item.operator.value, **values})
-    found: dict[str, Any] = {"matchLabels": labels} if labels else {}
-    return {**found, "matchExpressions": expressions} if expressions else found
+    return {"pods": {"namespaceSelector": spaces, "podSelector": selector_fields(pods.pod_selector)}}
 
 
 def _protocol(port: AdminPort) -> dict[str, Any]:
@@ -339,32 +323,4 @@ def _protocol(port: AdminPort) -> dict[str, Any]:
 
 def manifest_text(policy: AdminPolicy) -> str:
     """Return a ClusterNetworkPolicy as YAML."""
-    return "".join(f"{line}\n" for line in _block(manifest(policy)))
-
-
-def _block(value: Mapping[str, Any]) -> Iterator[str]:
-    for key, item in value.items():
-        if isinstance(item, dict) and item:
-            yield f"{_scalar(key)}:"
-            yield from (f"  {line}" for line in _block(item))
-        elif isinstance(item, list):
-            yield f"{_scalar(key)}:"
-            yield from _items(item)
-        else:
-            yield f"{_scalar(key)}: {_scalar(item)}"
-
-
-def _items(items: Iterable[Any]) -> Iterator[str]:
-    for item in items:
-        lines = _block(item) if isinstance(item, dict) else iter((_scalar(item),))
-        yield f"- {next(lines)}"
-        yield from (f"  {line}" for line in lines)
-
-
-def _scalar(value: Any) -> str:
-    """Return a scalar, quoted wherever YAML might read it as something else than a text."""
-    if value == {}:
-        return "{}"
-    if isinstance(value, str) and _PLAIN.match(value) and value.lower() not in _READ_AS_OTHERWISE:
-        return value
-    return json.dumps(value)
+    return "".join(f"{line}\n" for line in yaml_lines(manifest(policy)))
