@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import click
 
@@ -10,6 +11,7 @@ from netcheck.cli import exit_codes, screen
 from netcheck.cli.inputs import is_lossy
 from netcheck.cli.options import CONTEXT, Inputs, option, reads_input
 from netcheck.cli.outputs import Output, parse_outputs, to_stdout, write
+from netcheck.cli.repository import relative_to_repository
 from netcheck.cli.sides import load_both
 from netcheck.cli.styles import style_of
 from netcheck.model.cluster import Loaded
@@ -18,7 +20,7 @@ from netcheck.queries.compare import compare as compare_policies
 from netcheck.report.comparison import comparison_json, comparison_markdown, comparison_text
 from netcheck.report.diff_json import joined_input
 
-FORMATS = ("table", "json", "md")
+FORMATS = ("table", "json", "md", "sarif", "junit", "github", "gitlab")
 
 
 @click.command("compare", context_settings=CONTEXT)
@@ -59,16 +61,39 @@ def compare(inputs: Inputs, *, relation: str, solver_timeout: float) -> int:
     )
 
 
-def show(inputs: Inputs, outputs: tuple[Output, ...], loaded: Loaded, found: Comparison) -> None:
-    """Write the answer in every format that is wanted, and the problems of the input."""
-    if to_stdout(outputs) != "json":
+def show(
+    inputs: Inputs,
+    outputs: tuple[Output, ...],
+    loaded: Loaded,
+    found: Comparison,
+    *,
+    counted: frozenset[str] | None = None,
+) -> None:
+    """Write the answer in every format that is wanted, and the problems of the input.
+
+    Of the questions not in `counted` (None: all count) a violation is no failed test.
+    """
+    if to_stdout(outputs) not in ("json", "sarif", "github"):
         screen.show_problems(loaded.problems, verbose=inputs.verbose, quiet=inputs.quiet)
-    write(outputs, {item.format: _pieces(item, inputs, loaded, found) for item in outputs})
+    write(outputs, {item.format: _pieces(item, inputs, loaded, found, counted) for item in outputs})
 
 
-def _pieces(output: Output, inputs: Inputs, loaded: Loaded, found: Comparison) -> Iterable[str]:
+def _pieces(
+    output: Output, inputs: Inputs, loaded: Loaded, found: Comparison, counted: frozenset[str] | None
+) -> Iterable[str]:
     if output.format == "json":
         return comparison_json(loaded, found)
     if output.format == "md":
         return comparison_markdown(loaded, found)
-    return comparison_text(loaded, found, style_of(output, inputs))
+    if output.format == "table":
+        return comparison_text(loaded, found, style_of(output, inputs))
+    from netcheck.report import comparison_machine as machine  # noqa: PLC0415 - loaded when it is wanted
+
+    relative = relative_to_repository(Path.cwd())
+    if output.format == "sarif":
+        return machine.comparison_sarif(loaded, found, relative)
+    if output.format == "junit":
+        return machine.comparison_junit(found, relative, counted=counted)
+    if output.format == "github":
+        return machine.comparison_github(loaded, found, relative)
+    return machine.comparison_gitlab(found, relative)

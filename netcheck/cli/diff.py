@@ -19,10 +19,11 @@ from netcheck.queries.diff import diff as compare_connections
 from netcheck.queries.diff_results import ConnectionDiff
 from netcheck.queries.endpoints import Resolution
 from netcheck.report.diff_json import connection_diff, joined_input
-from netcheck.report.diff_sarif import diff_sarif
 from netcheck.report.diff_text import diff_markdown, diff_table
 
-FORMATS = ("table", "json", "md", "sarif")
+FORMATS = ("table", "json", "csv", "md", "sarif", "junit", "github", "gitlab")
+WITH_PROBLEMS = ("json", "sarif", "github")
+"""These formats tell of the problems of the input themselves."""
 FAIL_ON = ("any", "added", "none")
 
 
@@ -66,9 +67,9 @@ def diff(
         without=split_names(inputs.exclude_namespace),
     )
     loaded = joined_input(base, head)
-    if to_stdout(outputs) != "json":
+    if to_stdout(outputs) not in WITH_PROBLEMS:
         screen.show_problems(loaded.problems, verbose=inputs.verbose, quiet=inputs.quiet)
-    write(outputs, {item.format: _pieces(item, inputs, loaded, found) for item in outputs})
+    write(outputs, {item.format: _pieces(item, inputs, loaded, found, fail_on) for item in outputs})
     negative = {"any": found.differs, "added": found.opened > 0, "none": False}[fail_on]
     return exit_codes.decide(
         negative=negative,
@@ -87,8 +88,9 @@ def _open_world(inputs: Inputs, fail_on: str, solver_timeout: float, *, overlay:
     base, head = load_both(inputs, overlay=overlay)
     found = compare(base.cluster, head.cluster, Relation.EQUAL, timeout_ms=max(1, int(solver_timeout * 1000)))
     loaded = joined_input(base, head)
-    show(inputs, outputs, loaded, found)
-    counted = [item.outcome for item in found.questions if fail_on != "added" or item.text == OPENED]
+    texts = {item.text for item in found.questions if fail_on != "added" or item.text == OPENED}
+    show(inputs, outputs, loaded, found, counted=frozenset(texts) if fail_on != "none" else frozenset())
+    counted = [item.outcome for item in found.questions if item.text in texts]
     violated = Outcome.VIOLATED in counted and fail_on != "none"
     return exit_codes.decide(
         negative=violated,
@@ -97,11 +99,22 @@ def _open_world(inputs: Inputs, fail_on: str, solver_timeout: float, *, overlay:
     )
 
 
-def _pieces(output: Output, inputs: Inputs, loaded: Loaded, found: ConnectionDiff) -> Iterable[str]:
+def _pieces(output: Output, inputs: Inputs, loaded: Loaded, found: ConnectionDiff, fail_on: str) -> Iterable[str]:
     if output.format == "json":
         return connection_diff(loaded, found)
     if output.format == "md":
         return diff_markdown(loaded, found)
+    if output.format == "table":
+        return diff_table(loaded, found, style_of(output, inputs))
+    from netcheck.report import diff_machine as machine  # noqa: PLC0415 - loaded when it is wanted
+
+    relative = relative_to_repository(Path.cwd())
+    if output.format == "csv":
+        return machine.diff_csv(found)
     if output.format == "sarif":
-        return diff_sarif(loaded, found, relative_to_repository(Path.cwd()))
-    return diff_table(loaded, found, style_of(output, inputs))
+        return machine.diff_sarif(loaded, found, relative)
+    if output.format == "junit":
+        return machine.diff_junit(found, fail_on, relative)
+    if output.format == "github":
+        return machine.diff_github(loaded, found, relative)
+    return machine.diff_gitlab(found, relative)

@@ -23,7 +23,7 @@ from netcheck.queries.verify_results import Outcome, Verification
 from netcheck.report.verify_json import verification
 from netcheck.report.verify_table import verify_text
 
-FORMATS = ("table", "json", "junit", "sarif")
+FORMATS = ("table", "json", "csv", "md", "sarif", "junit", "github", "gitlab")
 MOST_BYTES = 16 * 1024 * 1024
 
 
@@ -57,7 +57,7 @@ def verify(inputs: Inputs, *, files: tuple[str, ...], why: bool, solver_timeout:
     loaded = load_inputs(inputs, configuration(inputs))
     intents = _intents(given, loaded, inputs)
     found = answer(loaded.cluster, intents, timeout_ms=max(1, round(solver_timeout * 1000)), why=why)
-    if to_stdout(outputs) not in ("json", "sarif", "junit"):
+    if to_stdout(outputs) not in ("json", "sarif", "github"):
         screen.show_problems(loaded.problems, verbose=inputs.verbose, quiet=inputs.quiet)
     write(outputs, {item.format: _pieces(item, inputs, loaded, found) for item in outputs})
     return exit_codes.decide(
@@ -72,10 +72,22 @@ def _pieces(output: Output, inputs: Inputs, loaded: Loaded, found: Verification)
         return verification(loaded, found)
     if output.format == "table":
         return verify_text(loaded, found, style_of(output, inputs))
-    from netcheck.report.verify_machine import verify_junit, verify_sarif  # noqa: PLC0415 - loaded when it is wanted
+    if output.format == "md":
+        from netcheck.report.verify_markdown import verify_markdown  # noqa: PLC0415 - loaded when it is wanted
+
+        return verify_markdown(loaded, found)
+    from netcheck.report import verify_machine as machine  # noqa: PLC0415 - loaded when it is wanted
 
     relative = relative_to_repository(Path.cwd())
-    return verify_sarif(loaded, found, relative) if output.format == "sarif" else verify_junit(found, relative)
+    if output.format == "csv":
+        return machine.verify_csv(found)
+    if output.format == "sarif":
+        return machine.verify_sarif(loaded, found, relative)
+    if output.format == "junit":
+        return machine.verify_junit(found, relative)
+    if output.format == "github":
+        return machine.verify_github(loaded, found, relative)
+    return machine.verify_gitlab(found, relative)
 
 
 def _intents(given: Sequence[tuple[str, bytes]], loaded: Loaded, inputs: Inputs) -> tuple[Intent, ...]:

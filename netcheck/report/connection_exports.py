@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 
 from netcheck.model.cluster import Loaded
 from netcheck.model.flow import Verdict
 from netcheck.queries.results import ConnectionList, Endpoint, EndpointType, Row
 from netcheck.report.connection_table import OWN_NODE
+from netcheck.report.csv_line import csv_line
 from netcheck.report.folding import bit_set, fold, ways_in
 from netcheck.report.layout import Style, count, footer, ports_text
 from netcheck.report.naming import Names
@@ -21,23 +20,17 @@ CSV_COLUMNS = ("source", "destination", "verdict", "tcp", "udp", "sctp", "depend
 
 def connection_csv(found: ConnectionList) -> Iterator[str]:
     """Yield a line for each pair and way in, allowed ones first; ports as `80,443`, `8000-8100` or `all`."""
-    yield _csv_line(CSV_COLUMNS)
+    yield csv_line(CSV_COLUMNS)
     for verdict, rows in ((Verdict.ALLOWED, found.rows()), (Verdict.UNKNOWN, iter(found.unknown))):
         for row in rows:
             ports = [_ports(row.connections.of_protocol(protocol)) for protocol in PROTOCOLS]
             ends = (found.endpoints[row.source].id, found.endpoints[row.destination].id)
             reasons = "; ".join(f"{reason.rule}: {reason.message}" for reason in row.reasons)
-            yield _csv_line((*ends, verdict.value, *ports, " ".join(row.depends_on), reasons, row.via))
+            yield csv_line((*ends, verdict.value, *ports, " ".join(row.depends_on), reasons, row.via))
 
 
 def _ports(ports: PortSet) -> str:
     return "all" if ports == PortSet.all() else str(ports)
-
-
-def _csv_line(values: tuple[str, ...]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(values)
-    return buffer.getvalue()
 
 
 def connection_markdown(loaded: Loaded, found: ConnectionList, *, by_source: bool = False) -> Iterator[str]:

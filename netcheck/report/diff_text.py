@@ -161,16 +161,17 @@ def _block(block: Block, names: Names, found: ConnectionDiff, style: Style) -> I
         yield from prose(f"  witness: {witness}", indent=4, width=style.width)
 
 
-def _by_reasons(rows: Iterable[UnknownRow]) -> list[tuple[tuple[Reason, ...], list[UnknownRow]]]:
-    alike: dict[tuple[Reason, ...], list[UnknownRow]] = {}
+def alike(rows: Iterable[UnknownRow]) -> list[tuple[tuple[Reason, ...], list[UnknownRow]]]:
+    """Return the rows by what is not known of them."""
+    gathered: dict[tuple[Reason, ...], list[UnknownRow]] = {}
     for row in rows:
-        alike.setdefault(row.reasons, []).append(row)
-    return sorted(alike.items(), key=lambda item: [(one.rule, one.message) for one in item[0]])
+        gathered.setdefault(row.reasons, []).append(row)
+    return sorted(gathered.items(), key=lambda item: [(one.rule, one.message) for one in item[0]])
 
 
 def _unknown(found: ConnectionDiff, names: Names, style: Style) -> Iterator[str]:
     yield style.paint(f"unknown whether it differs: {count(len(found.unknown), 'pair')}", Role.DOUBT)
-    for reasons, rows in _by_reasons(found.unknown):
+    for reasons, rows in alike(found.unknown):
         for reason in reasons:
             yield from prose(f"  {reason.rule}: {reason.message}", indent=4, width=style.width)
         shown = rows if style.verbose or len(rows) <= _EXAMPLES + 1 else rows[:_EXAMPLES]
@@ -234,7 +235,7 @@ def _cause_cell(cause: Cause) -> str:
 def _unknown_markdown(found: ConnectionDiff, names: Names) -> str:
     lines = [f"\n<details><summary>{count(len(found.unknown), 'pair')} unknown</summary>\n\n"]
     lines.append("| from | to | ports | because |\n|---|---|---|---|\n")
-    for reasons, rows in _by_reasons(found.unknown):
+    for reasons, rows in alike(found.unknown):
         why = "; ".join(f"{reason.rule}: {reason.message}" for reason in reasons)
         for row in rows[:MOST_BLOCKS]:
             via = f" through {row.via}" if row.via else ""

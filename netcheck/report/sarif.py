@@ -41,7 +41,7 @@ def sarif(loaded: Loaded, result: LintResult, rules: Iterable[Rule], relative: R
             }
         },
         "originalUriBaseIds": {_ROOT: {"description": {"text": "the root of the repository"}}},
-        "invocations": [_invocation(loaded, relative)],
+        "invocations": [invocation(loaded, relative)],
         "columnKind": "unicodeCodePoints",
         "results": [*_results(result, index, relative), *_ignored(result, index, relative)],
     }
@@ -64,7 +64,8 @@ def _rule(rule: Rule) -> Item:
 _PRECISION = {"proved": "very-high", "syntactic": "very-high", "heuristic": "medium"}
 
 
-def _invocation(loaded: Loaded, relative: Relative) -> Item:
+def invocation(loaded: Loaded, relative: Relative) -> Item:
+    """Return what a run says of its input: whether all of it was read, and its problems."""
     notes = [_notification(problem, relative) for problem in loaded.problems]
     return {"executionSuccessful": not loaded.lost_anything, "toolExecutionNotifications": notes}
 
