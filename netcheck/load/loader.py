@@ -25,6 +25,7 @@ from netcheck.load.lost import Sketch, sketch
 from netcheck.load.rendering import Rendering
 from netcheck.load.sources import Reading, SourceFile, describe_search, files_of
 from netcheck.model.cluster import Assumption, Loaded
+from netcheck.model.evidence import Evidence
 from netcheck.model.ignores import IgnoreNote
 from netcheck.model.intents import API_VERSION, DOCUMENT_KINDS, IntentDocument
 from netcheck.model.profile import Addressing, Profile
@@ -58,6 +59,7 @@ class LoadOptions:
         namespaces: those to read of a cluster that does not let itself be read whole; none: that of the context.
         kept: clusters and snapshots that were read before, by source; those that are read now are put there.
         replaced: bytes to read in place of files of these names.
+        evidence: whether to read the configuration of containers for names of hosts.
         progress: called with the name of each file before it is read.
     """
 
@@ -76,6 +78,7 @@ class LoadOptions:
     namespaces: tuple[str, ...] = ()
     kept: MutableMapping[str, Capture] | None = None
     replaced: Mapping[str, bytes] = field(default_factory=dict)
+    evidence: bool = False
     progress: Callable[[str], None] | None = None
 
 
@@ -122,7 +125,7 @@ class _Loading:
             self._problem(Problem(severity=Severity.ERROR, message=message, place=Place(file.name)))
             return
         self.ignores.extend(comments(data, file.name))
-        large = is_large_json(data) and ANNOTATION.encode() not in data
+        large = is_large_json(data) and ANNOTATION.encode() not in data and not self.options.evidence
         outcomes = read_large_json(data, file.name, self.options.namespace) if large else read(data, file.name)
         if file.name.replace("\\", "/").rpartition("/")[2] in kustomize.FILES:
             self._kustomization(file, data)
@@ -268,7 +271,15 @@ class _Loading:
             ignores=tuple(sorted(notes, key=lambda note: (note.place, note.object, note.text))),
             intents=tuple(self.intents),
             assumptions=(*loaded.assumptions, *found),
+            evidence=self._evidence(),
         )
+
+    def _evidence(self) -> Evidence | None:
+        if not self.options.evidence:
+            return None
+        from netcheck.load.evidence import evidence  # noqa: PLC0415 - one command wants it
+
+        return evidence(self.items.values())
 
     def _profile(self) -> tuple[Profile, tuple[Assumption, ...]]:
         """Return the profile that counts, and what it is taken from if that was to be found out."""

@@ -11,6 +11,7 @@ from netcheck.model.profile import Addressing, Profile
 
 if TYPE_CHECKING:  # every question needs this module, and few need all of these
     from netcheck.model.admin import AdminPolicy
+    from netcheck.model.evidence import Evidence
     from netcheck.model.foreign import (
         AuthorizationPolicy,
         CalicoPolicy,
@@ -129,6 +130,12 @@ class Unread:
         """Return whether such an object may lie in a namespace."""
         return namespace not in self.besides if self.namespace is None else namespace == self.namespace
 
+    def told(self, namespace: str | None = None) -> str:
+        """Return what was not read (of a namespace), and why: `pods of namespace x could not be read: ...`."""
+        name = namespace if namespace is not None else self.namespace
+        where = f" of namespace `{name}`" if name is not None else ""
+        return f"{self.label}{where} could not be read: {self.message}"
+
     @property
     def label(self) -> str:
         """`pods`, `networkpolicies.networking.k8s.io`."""
@@ -225,6 +232,7 @@ class Loaded:
         lost_anything: whether part of the input could not be read or was refused.
         ignores: notes that ask for lint findings to be ignored, by place.
         intents: documents with intents that lie beside the manifests, unread.
+        evidence: what the configuration of containers names, if that was asked for.
     """
 
     cluster: Cluster
@@ -236,6 +244,7 @@ class Loaded:
     lost_anything: bool = False
     ignores: tuple[IgnoreNote, ...] = ()
     intents: tuple[IntentDocument, ...] = ()
+    evidence: Evidence | None = None
 
     @property
     def complete(self) -> bool:
