@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from netcheck.cli import exit_codes, screen
-from netcheck.cli.inputs import configuration, is_lossy, load_inputs, split_names
+from netcheck.cli.inputs import configuration, is_lossy, load_inputs, may_be_unread, split_names
 from netcheck.cli.nearest import did_you_mean
 from netcheck.cli.options import CONTEXT, Inputs, option, reads_input
 from netcheck.cli.outputs import parse_outputs, to_stdout, write
@@ -89,6 +89,6 @@ def _check_focus(cluster: Cluster, focus: tuple[str, ...], found: Exposure) -> N
         for text in (item.endpoint.id, f"{item.endpoint.namespace}/{item.endpoint.name}", item.endpoint.name)
     }
     for text in focus:
-        if text not in known:
+        if text not in known and not may_be_unread(cluster, text):
             names = sorted({f"{pod.workload.namespace}/{pod.workload.name}" for pod in cluster.pods})
             raise UsageError(f"--workload: there is no workload `{text}`{did_you_mean(text, names)}")

@@ -18,7 +18,7 @@ from netcheck.load.capture import Capture
 from netcheck.load.detect_cni import Detection
 from netcheck.load.loader import LoadOptions, load
 from netcheck.load.rendering import Rendering
-from netcheck.model.cluster import Assumption, Loaded
+from netcheck.model.cluster import Assumption, Cluster, Loaded
 from netcheck.model.profile import PROFILES, SWITCH_FIELDS, Addressing, Profile, Switch
 
 NOT_USED_YET = frozenset(
@@ -34,6 +34,7 @@ NOT_USED_YET = frozenset(
     | {"multiDefaultIngressClass", "nodeLocalDNS", "proxy"}
 )
 """Switches of SEMANTICS appendix A whose objects this version does not model."""
+_OWNERS = frozenset({"deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs"})
 _VALUES = {item.value: item for item in Switch}
 _IMPL_SPECIFIC = "ingressImplSpecific"
 _WORDS = {(_IMPL_SPECIFIC, "prefix"): Switch.YES, (_IMPL_SPECIFIC, "regex"): Switch.NO}
@@ -176,9 +177,17 @@ def _cidr(option: str, text: str) -> str:
     return str(network)
 
 
+def may_be_unread(cluster: Cluster, text: str) -> bool:
+    """Return whether a name of a workload may be that of one that could not be read (LIVE-6)."""
+    namespace, slash, _ = text.partition("/")
+    decisive = [item for item in cluster.unread if item.kind == "Pod" or item.plural in _OWNERS]
+    return any(not slash or item.concerns(namespace) for item in decisive)
+
+
 def _check_namespaces(inputs: Inputs, loaded: Loaded) -> None:
+    hidden = any(item.kind == "Namespace" for item in loaded.cluster.unread)
     for name in inputs.only_namespace:
-        if name not in loaded.cluster.namespaces:
+        if name not in loaded.cluster.namespaces and not hidden:
             hint = did_you_mean(name, loaded.cluster.namespaces)
             option = "-n" if name in inputs.reported else "--only-namespace"
             raise UsageError(f"{option}: nothing that was read lies in namespace `{name}`{hint}")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import click
 
 from netcheck.cli import exit_codes, screen
-from netcheck.cli.inputs import configuration, is_lossy, load_inputs, split_names
+from netcheck.cli.inputs import configuration, is_lossy, load_inputs, may_be_unread, split_names
 from netcheck.cli.nearest import did_you_mean
 from netcheck.cli.options import CONTEXT, Inputs, flag, option, reads_input
 from netcheck.cli.outputs import Output, parse_outputs, to_stdout, write
@@ -58,7 +58,7 @@ def list_(inputs: Inputs, *, resolution: str, focus: tuple[str, ...], direction:
         direction=_DIRECTIONS.get(direction or ""),
     )
     found = connections(loaded.cluster, resolution=Resolution(resolution), scope=scope)
-    _check_focus(focus, found)
+    _check_focus(loaded, focus, found)
     if explain:
         from netcheck.queries.explain import explained_list  # noqa: PLC0415 - only where it is asked for
 
@@ -74,7 +74,7 @@ def list_(inputs: Inputs, *, resolution: str, focus: tuple[str, ...], direction:
     )
 
 
-def _check_focus(focus: Sequence[str], found: ConnectionList) -> None:
+def _check_focus(loaded: Loaded, focus: Sequence[str], found: ConnectionList) -> None:
     """Refuse a focus that names nothing: an empty list would look like an answer."""
     known = {
         text
@@ -83,7 +83,7 @@ def _check_focus(focus: Sequence[str], found: ConnectionList) -> None:
         if text.strip("/")
     }
     for text in focus:
-        if text not in known:
+        if text not in known and not may_be_unread(loaded.cluster, text):
             names = {f"{item.namespace}/{item.name}" for item in found.endpoints if item.namespace}
             raise UsageError(f"--focus: there is no endpoint `{text}`{did_you_mean(text, sorted(names))}")
 

@@ -19,7 +19,7 @@ from netcheck.load.cluster_api import Access
 from netcheck.load.detect_cni import Detection, detect
 from netcheck.load.documents import Broken, Note, Outcome, RawObject, Skipped, read
 from netcheck.load.fast_json import FastPod, is_large_json, read_large_json
-from netcheck.load.gaps import Gap
+from netcheck.load.gaps import Gap, problems
 from netcheck.load.ignores import ANNOTATION, comments, of_annotations
 from netcheck.load.lost import Sketch, sketch
 from netcheck.load.rendering import Rendering
@@ -246,7 +246,8 @@ class _Loading:
             )
         gaps = tuple(Gap(item, Place(one.origin)) for one in self.captures for item in one.unread)
         if not self.items:
-            raise InputError(self._nothing(sources), tuple(sorted(self.problems, key=lambda item: item.sort_key)))
+            told = [*self.problems, *problems(gaps)]
+            raise InputError(self._nothing(sources, gaps), tuple(sorted(told, key=lambda item: item.sort_key)))
         profile, found = self._profile()
         loaded = assemble.assemble(
             assemble.Parts(
@@ -288,8 +289,12 @@ class _Loading:
         found = detect(self.items.values(), {group for one in self.captures for group in one.groups})
         return self.options.detected(found), (Assumption(message=found.message, option="--cni", rule="CNI-2"),)
 
-    def _nothing(self, sources: Sequence[str]) -> str:
+    def _nothing(self, sources: Sequence[str], gaps: Sequence[Gap]) -> str:
         looked = describe_search(sources)
+        if self.captures and len(self.captures) == self.files:
+            why = ": the user may not list them" if any(gap.unread.denied for gap in gaps) else ""
+            hint = "\n  hint: `netcheck rbac` prints the rights that reading a cluster takes" if why else ""
+            return f"no object of {looked} could be read{why}{hint}"
         if not self.files:
             return f"no *.yaml, *.yml or *.json file in {looked}"
         files = "1 file" if self.files == 1 else f"{self.files} files"

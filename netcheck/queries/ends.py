@@ -16,11 +16,13 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
+from typing import NoReturn
 
 from netcheck.errors import NothingNamed, UsageError
-from netcheck.model.cluster import Cluster, LostEndpoint
+from netcheck.model.cluster import Cluster
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, Node, Service
 from netcheck.queries.dataplane import DataPlane, data_plane
+from netcheck.queries.lost_ends import FRONTENDS, NODES, OWNERS, PODS, SERVICES, Kinds, Lost, refused, unread
 from netcheck.values.addresses import IPSet, address_number
 from netcheck.values.labels import LabelSelector, Operator, Requirement
 
@@ -93,14 +95,6 @@ class Domain:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lost:
-    """A pod or workload that was refused, so nothing is known of it."""
-
-    text: str
-    endpoint: LostEndpoint
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
     """The proxy of an Ingress or Gateway whose pods are not known."""
 
@@ -113,6 +107,8 @@ AnEnd = Pods | OneNode | TheOwnNode | Addresses | PodsThatCouldExist | OneServic
 
 def parse_end(cluster: Cluster, text: str, default_namespace: str) -> AnEnd:
     """Return what an end expression means.
+
+    What it may name that could not be read of a cluster is `Lost` (LIVE-6).
 
     Raises:
         UsageError: it names nothing that is loaded, or cannot be read.
@@ -150,14 +146,21 @@ def _with_scheme(cluster: Cluster, text: str, scheme: str, rest: str, default_na
     if scheme == "node":
         return _node(cluster, text, rest)
     if scheme in ("svc", "service"):
-        for service in cluster.services:
-            if (service.namespace, service.name) == (namespace, name):
-                return OneService(text=text, service=service)
-        raise _unknown(text, "Service", [f"svc:{item.namespace}/{item.name}" for item in cluster.services])
+        return _service(cluster, text, namespace, name)
     found = tuple(i for i, pod in enumerate(cluster.pods) if (pod.namespace, pod.name) == (namespace, name))
-    if not found:
-        raise _unknown(text, "pod", [f"pod:{pod.namespace}/{pod.name}" for pod in cluster.pods])
-    return Pods(text=text, positions=_objects_first(cluster, found))
+    if found:
+        return Pods(text=text, positions=_objects_first(cluster, found))
+    return unread(cluster, text, (PODS,), (namespace,)) or _none(
+        text, "pod", [f"pod:{pod.namespace}/{pod.name}" for pod in cluster.pods]
+    )
+
+
+def _service(cluster: Cluster, text: str, namespace: str, name: str) -> OneService | Lost:
+    for service in cluster.services:
+        if (service.namespace, service.name) == (namespace, name):
+            return OneService(text=text, service=service)
+    known = [f"svc:{item.namespace}/{item.name}" for item in cluster.services]
+    return unread(cluster, text, (SERVICES,), (namespace,)) or _none(text, "Service", known)
 
 
 def _objects_first(cluster: Cluster, positions: tuple[int, ...]) -> tuple[int, ...]:
@@ -170,7 +173,8 @@ def _proxy(cluster: Cluster, text: str, scheme: str, namespace: str, name: str) 
     kind = scheme.capitalize()
     known = cluster.ingresses if scheme == "ingress" else cluster.gateways
     if not any((item.namespace, item.name) == (namespace, name) for item in known):
-        raise _unknown(text, kind, [f"{scheme}:{item.namespace}/{item.name}" for item in known])
+        listed = [f"{scheme}:{item.namespace}/{item.name}" for item in known]
+        return unread(cluster, text, (FRONTENDS[scheme],), (namespace,)) or _none(text, kind, listed)
     plane = data_plane(cluster, kind, namespace, name)
     if plane.positions:
         return Pods(text=text, positions=plane.positions, proxy=True)
@@ -182,11 +186,11 @@ def _split(text: str, default_namespace: str) -> tuple[str, str]:
     return (head, tail) if slash else (default_namespace, head)
 
 
-def _node(cluster: Cluster, text: str, name: str) -> OneNode:
+def _node(cluster: Cluster, text: str, name: str) -> OneNode | Lost:
     for position, node in enumerate(cluster.nodes):
         if node.name == name:
             return OneNode(text=text, position=position, node=node)
-    raise _unknown(text, "node", [f"node:{node.name}" for node in cluster.nodes])
+    return unread(cluster, text, (NODES,), None) or _none(text, "node", [f"node:{node.name}" for node in cluster.nodes])
 
 
 def _address(cluster: Cluster, text: str) -> AnEnd | None:
@@ -209,7 +213,9 @@ def _address(cluster: Cluster, text: str) -> AnEnd | None:
         if any(_same(text, other) for other in node.addresses):
             return OneNode(text=text, position=position, node=node)
     held = IPSet(((number, number),), ()) if version == 4 else IPSet((), ((number, number),))
-    return Addresses(text=text, addresses=held, single=text)
+    inside = held & IPSet.of_cidrs(*NOT_PUBLIC)
+    lost = unread(cluster, text, (PODS, SERVICES, NODES), None) if inside else None
+    return lost or Addresses(text=text, addresses=held, single=text)
 
 
 def _same(one: str, other: str) -> bool:
@@ -248,17 +254,22 @@ def _named(cluster: Cluster, text: str, default_namespace: str) -> AnEnd:
     if found:
         return Pods(text=text, positions=_objects_first(cluster, found) if kind == "pod" else found)
     for lost in cluster.lost:
-        # A lost endpoint without a name stands for all pods of a namespace that could not be read (LIVE-6).
-        if lost.namespace == namespace and (not lost.name or (lost.name == name and kind in ("", lost.kind.lower()))):
-            return Lost(text=text, endpoint=lost)
+        if lost.namespace == namespace and lost.name == name and kind in ("", lost.kind.lower()):
+            return refused(text, lost)
+    decisive: tuple[Kinds, ...] = (PODS,) if kind == "pod" else (PODS, OWNERS)
     known = sorted({f"{pod.workload.namespace}/{pod.workload.name}" for pod in cluster.pods})
-    raise _unknown(text, "workload or pod", known)
+    return unread(cluster, text, decisive, (namespace,)) or _none(text, "workload or pod", known)
 
 
-def _unknown(text: str, what: str, known: list[str]) -> UsageError:
+def _none(text: str, what: str, known: list[str]) -> NoReturn:
+    """Refuse a text that names nothing.
+
+    Raises:
+        NothingNamed: always.
+    """
     close = difflib.get_close_matches(text, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(f'`{item}`' for item in close)}?" if close else _some(known, what)
-    return NothingNamed(f"`{text}` names no loaded {what}\n  hint: {hint}")
+    raise NothingNamed(f"`{text}` names no loaded {what}\n  hint: {hint}")
 
 
 def _some(known: list[str], what: str) -> str:
@@ -328,7 +339,7 @@ def _by_labels(cluster: Cluster, text: str) -> AnEnd | None:
         and (meant.namespaces is None or pod.namespace in meant.namespaces)
         and _namespace_matches(cluster, pod.namespace, meant.namespace_labels)
     )
-    return Pods(text=text, positions=found) if found else meant
+    return Pods(text=text, positions=found) if found else unread(cluster, text, (PODS,), meant.namespaces) or meant
 
 
 def _namespace_matches(cluster: Cluster, name: str, selector: LabelSelector) -> bool:

@@ -18,7 +18,6 @@ from netcheck.model.objects import Service, ServiceType
 from netcheck.queries.ends import (
     Addresses,
     Domain,
-    Lost,
     OneNode,
     OneService,
     Pods,
@@ -28,6 +27,7 @@ from netcheck.queries.ends import (
     parse_end,
     pods_meant,
 )
+from netcheck.queries.lost_ends import PODS, Lost, reason_of, unread
 from netcheck.values.addresses import IPSet
 from netcheck.values.connections import ConnectionSet
 from netcheck.values.labels import LabelSelector
@@ -174,16 +174,10 @@ class EndResolver:
         )
 
     def lost(self, namespaces: frozenset[str] | None = None) -> tuple[Reason, ...]:
-        """Return the refused pods and workloads of some namespaces (None: of all), of which nothing is known."""
-        return tuple(
-            Reason(
-                rule="LIVE-16",
-                message=f"{item.kind} `{item.namespace}/{item.name}` was refused, so nothing is known of it",
-                place=item.place,
-            )
-            for item in self._cluster.lost
-            if namespaces is None or item.namespace in namespaces
-        )
+        """Return which pods of some namespaces (None: of all) were refused or not read, so that nothing is known of them."""
+        refused = [item for item in self._cluster.lost if namespaces is None or item.namespace in namespaces]
+        elsewhere = unread(self._cluster, "the pods there", (PODS,), namespaces) if not refused else None
+        return (*map(reason_of, refused), *((elsewhere.reason,) if elsewhere is not None else ()))
 
     def _namespace(self, name: str, selector: LabelSelector) -> tuple[bool, bool]:
         namespace = self._cluster.namespaces.get(name)

@@ -26,7 +26,6 @@ from netcheck.queries.ends import (
     Addresses,
     AnEnd,
     Domain,
-    Lost,
     OneNode,
     OneService,
     Pods,
@@ -39,6 +38,7 @@ from netcheck.queries.explain import explained, readable_port
 from netcheck.queries.free import FreeQuestion, answer_free
 from netcheck.queries.known import Known, Slice, is_one_pod, known_pods, on_one_node
 from netcheck.queries.local_traffic import is_elsewhere, may_be_elsewhere, none_on_its_node
+from netcheck.queries.lost_ends import Lost
 from netcheck.queries.replay import replayed
 from netcheck.queries.results import FlowText, PairResult, QueryResult
 from netcheck.values.connections import ConnectionSet
@@ -92,21 +92,13 @@ def query(
 
 
 def _lost(source: str, destination: str, asked: Asked, lost: list[Lost]) -> QueryResult:
-    found = [
-        Reason(
-            rule="LIVE-16" if item.endpoint.name else "LIVE-6",
-            message=f"{item.endpoint.fate}, so nothing is known of it",
-            place=item.endpoint.place,
-        )
-        for item in lost
-    ]
     return QueryResult(
         verdict=Verdict.UNKNOWN,
         source=source,
         destination=destination,
         asked=asked.text(),
         pairs=(),
-        reasons=tuple(found),
+        reasons=tuple(item.reason for item in lost),
     )
 
 

@@ -14,9 +14,10 @@ from netcheck.model.policy import Direction
 from netcheck.queries.anybody import Anybody
 from netcheck.queries.domains import reason as domain_reason
 from netcheck.queries.domains import resolved
-from netcheck.queries.ends import Domain, Lost, Proxy
+from netcheck.queries.ends import Domain, Proxy
 from netcheck.queries.intent_ends import Members
 from netcheck.queries.intent_witness import Witnesses, end_text
+from netcheck.queries.lost_ends import Lost
 from netcheck.queries.results import FlowText
 from netcheck.queries.verify_results import Evidence, IntentResult, Outcome
 from netcheck.values.connections import ConnectionSet
@@ -42,9 +43,7 @@ class SymbolicEnds:
         """Return the violation or doubt that a symbolic end brings; None where there is none."""
         symbolic = item.symbolic
         if isinstance(symbolic, Lost):
-            lost = symbolic.endpoint
-            message = f"{lost.kind} `{lost.namespace}/{lost.name}` was refused, so nothing is known of it"
-            return _doubt(intent, item.text, Reason(rule="LIVE-16", message=message, place=lost.place))
+            return _doubt(intent, item.text, symbolic.reason)
         if symbolic is None or intent.demand is Demand.ONLY or (isinstance(symbolic, Domain) and is_source):
             message = f"nothing can be proved of `{item.text}`, whose addresses are not known"
             return _doubt(intent, item.text, Reason(rule="ING-13", message=message))

@@ -19,7 +19,8 @@ from netcheck.model.objects import Pod, Service, ServicePort, ServiceType
 from netcheck.model.request import Request, Scheme
 from netcheck.queries.dataplane import effective_class
 from netcheck.queries.doors import Door, DoorKind
-from netcheck.queries.ends import Addresses, AnEnd, Lost, OneNode, OneService, Pods, TheOwnNode, parse_end
+from netcheck.queries.ends import Addresses, AnEnd, OneNode, OneService, Pods, TheOwnNode, parse_end
+from netcheck.queries.lost_ends import FRONTENDS, Lost, unread
 from netcheck.queries.trace_backends import Arrival, service_port, to_service, to_targets, together
 from netcheck.queries.trace_dns import ask_dns, look_up
 from netcheck.queries.trace_doors import Knock, at_port, enter, restricted, seen_as
@@ -109,10 +110,7 @@ class _Tracer:
         client = self._client(request)
         way = Way()
         if isinstance(client, Lost):
-            item = client.endpoint
-            message = f"{item.kind} `{item.namespace}/{item.name}` was refused, so nothing is known of it"
-            way.unknown(request.source, (Reason(rule="LIVE-16", message=message, place=item.place),))
-            return way.end(request)
+            return _not_known(way, client, request)
         asked = _Asked(request=request, client=client, meant=meant_by(request), way=way)
         return self._to(asked)
 
@@ -120,10 +118,8 @@ class _Tracer:
         match asked.meant.kind:
             case "none":
                 return self._to_the_only_one(asked)
-            case "gateway":
-                return self._to_gateway(asked)
-            case "ingress":
-                return self._to_ingress(asked)
+            case "gateway" | "ingress":
+                return self._to_frontend(asked)
             case "service":
                 return self._to_named_service(asked)
             case "end":
@@ -146,6 +142,8 @@ class _Tracer:
         for kind in ("gateway", "ingress"):
             if text.startswith(f"{kind}:"):
                 item = self._frontend(kind, text.removeprefix(f"{kind}:"), request)
+                if isinstance(item, Lost):
+                    return item
                 return _Client(senders=plane_senders(self._scene, item.plane))
         end = self._end(text, request)
         match end:
@@ -181,7 +179,7 @@ class _Tracer:
 
     # ---- proxies -----------------------------------------------------------------------------------------------
 
-    def _frontend(self, kind: str, text: str, request: TraceRequest) -> Candidate:
+    def _frontend(self, kind: str, text: str, request: TraceRequest) -> Candidate | Lost:
         namespace, slash, name = text.partition("/")
         key = (namespace, name) if slash else (self._namespace, namespace)
         cluster = self._scene.cluster
@@ -192,16 +190,17 @@ class _Tracer:
         for ingress in cluster.ingresses if kind == "ingress" else ():
             if (ingress.namespace, ingress.name) == key:
                 return of_class(self._scene, effective_class(cluster, ingress))
+        missing = unread(cluster, f"{kind}:{text}", (FRONTENDS[kind],), key[:1])
+        if missing is not None:
+            return missing
         listed = cluster.gateways if kind == "gateway" else cluster.ingresses
         known = ", ".join(f"`{item.namespace}/{item.name}`" for item in listed[:5])
         hint = f"loaded are {known}" if known else f"the input has no {kind.capitalize()}"
         raise UsageError(f"{where(request)}`{text}` names no loaded {kind.capitalize()}\n  hint: {hint}")
 
-    def _to_gateway(self, asked: _Asked) -> Trace:
-        return self._at(asked, self._frontend("gateway", asked.meant.text, asked.request))
-
-    def _to_ingress(self, asked: _Asked) -> Trace:
-        return self._at(asked, self._frontend("ingress", asked.meant.text, asked.request))
+    def _to_frontend(self, asked: _Asked) -> Trace:
+        item = self._frontend(asked.meant.kind, asked.meant.text, asked.request)
+        return _not_known(asked.way, item, asked.request) if isinstance(item, Lost) else self._at(asked, item)
 
     def _at(self, asked: _Asked, item: Candidate, *, door: bool = True) -> Trace:
         """Follow a request to a proxy and on. `door`: the way to the proxy is still to be followed."""
@@ -251,6 +250,8 @@ class _Tracer:
 
     def _to_named_service(self, asked: _Asked) -> Trace:
         end = self._end(f"svc:{asked.meant.text}", asked.request)
+        if isinstance(end, Lost):
+            return _not_known(asked.way, end, asked.request)
         assert isinstance(end, OneService)
         return self._to_service(asked, end.service)
 
@@ -403,10 +404,8 @@ class _Tracer:
                 return self._to_service(asked, service)
             case OneNode(node=node) if node.addresses:
                 return self._to_address(replace(asked, meant=replace(asked.meant, text=node.addresses[0])))
-            case Lost(endpoint=item):
-                message = f"{item.kind} `{item.namespace}/{item.name}` was refused, so nothing is known of it"
-                asked.way.unknown(asked.meant.text, (Reason(rule="LIVE-16", message=message, place=item.place),))
-                return asked.way.end(asked.request)
+            case Lost():
+                return _not_known(asked.way, end, asked.request)
             case _:
                 raise UsageError(f"{where(asked.request)}`{asked.meant.text}` is no destination of a trace")
 
@@ -436,6 +435,8 @@ class _Tracer:
                 return self._to_service(asked, service)
             case Pods(positions=positions):
                 return self._to_pods(replace(asked, meant=replace(asked.meant, port=request.port)), positions)
+            case Lost():
+                return _not_known(asked.way, end, asked.request)
             case _:
                 return self._to_outside(asked, text, request)
 
@@ -559,6 +560,12 @@ class _Tracer:
         message = f"{listed} serve `{asked.meant.text}`, and which of them it points to is not in the input"
         asked.way.unknown(f"name {asked.meant.text}", (Reason(rule="GW-30", message=message),))
         return asked.way.end(asked.request)
+
+
+def _not_known(way: Way, end: Lost, request: TraceRequest) -> Trace:
+    """Return the trace of a request with an end of which nothing is known."""
+    way.unknown(end.text, (end.reason,), place=end.reason.place)
+    return way.end(request)
 
 
 def _arrived(asked: _Asked, service: Service, item: ServicePort, arrival: Arrival) -> Trace:
