@@ -304,7 +304,10 @@ class Judge:
 
     def existing(self, asked: Asked) -> IntentResult:
         """Return whether an intent holds of what is loaded."""
-        result = self._vacuous(asked) or self._judged(asked)
+        vacuous = self._vacuous(asked)
+        if vacuous is not None and any(item.lost for item in (*asked.sources.members, *asked.destinations.members)):
+            return self._unclear(asked) or vacuous
+        result = vacuous or self._judged(asked)
         if result.outcome is not Outcome.HOLDS:
             return result
         return self._symbolic_result(asked) or self._unclear(asked) or result
