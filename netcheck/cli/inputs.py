@@ -10,7 +10,7 @@ from pathlib import Path
 
 from netcheck.cli.config import Config, read_config
 from netcheck.cli.nearest import did_you_mean
-from netcheck.cli.options import Inputs
+from netcheck.cli.options import Inputs, names_namespace
 from netcheck.cli.proxies import cluster_domain, controller
 from netcheck.cli.screen import Progress
 from netcheck.errors import Severity, UsageError
@@ -191,6 +191,11 @@ def _check_namespaces(inputs: Inputs, loaded: Loaded) -> None:
             hint = did_you_mean(name, loaded.cluster.namespaces)
             option = "-n" if name in inputs.reported else "--only-namespace"
             raise UsageError(f"{option}: nothing that was read lies in namespace `{name}`{hint}")
+
+
+def default_namespace(inputs: Inputs, loaded: Loaded) -> str:
+    """Return where names of ends lie that name no namespace: that of -n, else of a live cluster that of its context."""
+    return inputs.namespace if names_namespace() else loaded.home or inputs.namespace
 
 
 def is_lossy(loaded: Loaded) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 import netcheck
-from netcheck.cli import exit_codes
+from netcheck.cli import exit_codes, plugin
 from netcheck.cli.nearest import did_you_mean
 from netcheck.errors import InputError, InternalError, NetcheckError, UsageError
 
@@ -98,11 +98,16 @@ def cli() -> None:
     """
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit code. Nothing is raised."""
+def main(arguments: Sequence[str], program: str = "netcheck") -> int:
+    """Run one command line and return its exit code. Nothing is raised.
+
+    `program` is what it was called as: kubectl's plugin asks about the current cluster where no source is named.
+    """
     debug = "--debug" in arguments
+    as_plugin = plugin.is_plugin(program)
+    name, default = ("kubectl netcheck", plugin.CURRENT_CLUSTER) if as_plugin else ("netcheck", None)
     try:
-        code = cli.main(args=list(arguments), prog_name="netcheck", standalone_mode=False)
+        code = cli.main(args=plugin.in_order(arguments), prog_name=name, standalone_mode=False, obj=default)
     except click.exceptions.Abort:
         sys.stderr.write("\nnetcheck: interrupted\n")
         return exit_codes.INTERRUPTED
@@ -160,7 +165,7 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    code = main(sys.argv[1:])
+    code = main(sys.argv[1:], sys.argv[0])
     try:
         sys.stdout.flush()
     except BrokenPipeError:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from netcheck.cli.plugin import WITHOUT_DEFAULT
 from netcheck.errors import UsageError
 from netcheck.load.cluster_api import Access
 from netcheck.load.sources import CLUSTER, is_captured
@@ -88,8 +89,8 @@ def flag(*names: str, text: str) -> Decorator:
 
 
 _SOURCES = """SOURCE is a file, a directory (read recursively: *.yaml, *.yml, *.json), `-` for stdin, `git:REV[:PATH]`, `cluster:` or
-`cluster:CONTEXT` for a live cluster, or a snapshot of one (*.json.gz); the current directory if none is given. Later
-sources overlay earlier ones."""
+`cluster:CONTEXT` for a live cluster, or a snapshot of one (*.json.gz); the current directory if none is given (`kubectl netcheck`:
+the current cluster). Later sources overlay earlier ones."""
 
 
 def request_timeout() -> Decorator:
@@ -185,11 +186,23 @@ def _check_access(inputs: Inputs) -> None:
         raise UsageError("--as-group goes with --as")
 
 
+def _with_default(inputs: Inputs) -> Inputs:
+    """Return the inputs, of kubectl's plugin with the current cluster as source if none is named."""
+    context = click.get_current_context()
+    if inputs.sources or context.obj is None or context.command.name in WITHOUT_DEFAULT:
+        return inputs
+    return replace(inputs, sources=(context.obj,))
+
+
+def names_namespace() -> bool:
+    """Return whether the user wrote -n on the command line."""
+    return click.get_current_context().get_parameter_source("namespace") is ParameterSource.COMMANDLINE
+
+
 def _scoped(inputs: Inputs) -> Inputs:
     """Return the inputs, -n being what is reported on of a cluster, as users of kubectl expect."""
     _check_access(inputs)
-    given = click.get_current_context().get_parameter_source("namespace")
-    if given is not ParameterSource.COMMANDLINE or inputs.all_namespaces or not inputs.is_of_cluster:
+    if not names_namespace() or inputs.all_namespaces or not inputs.is_of_cluster:
         return inputs
     return replace(inputs, only_namespace=(*inputs.only_namespace, inputs.namespace))
 
@@ -201,7 +214,7 @@ def reads_input(*formats: str) -> Decorator:
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def call(**values: Any) -> Any:
-            inputs = _scoped(Inputs(**{name: values.pop(name) for name in names}))
+            inputs = _scoped(_with_default(Inputs(**{name: values.pop(name) for name in names})))
             if not inputs.each:
                 return function(inputs, **values)
             from netcheck.cli.each import run_each  # noqa: PLC0415 - only where it is asked for

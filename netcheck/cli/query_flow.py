@@ -9,7 +9,7 @@ import click
 
 from netcheck.cli import exit_codes, screen
 from netcheck.cli.config import Config
-from netcheck.cli.inputs import configuration, is_lossy, load_inputs
+from netcheck.cli.inputs import configuration, default_namespace, is_lossy, load_inputs
 from netcheck.cli.options import CONTEXT, Inputs, flag, option, reads_input
 from netcheck.cli.outputs import parse_outputs, to_stdout, write
 from netcheck.cli.styles import style_of
@@ -89,7 +89,7 @@ def query(
         destination=destination,
         port=port,
         protocol=protocol,
-        default_namespace=inputs.namespace,
+        default_namespace=default_namespace(inputs, loaded),
         timeout_ms=max(1, round(solver_timeout * 1000)),
     )
     result = ask(loaded.cluster)

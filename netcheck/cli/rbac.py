@@ -27,6 +27,7 @@ def rbac(source: str | None, access: Access, namespaces: tuple[str, ...], *, qui
     Exit 0 iff no right is lacking, else 1.
     """
     del namespaces, debug
+    source = source or click.get_current_context().obj
     from netcheck.load.rights import cluster_role, rules  # noqa: PLC0415 - with the client only where it is used
 
     if source is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import click
 
 from netcheck.cli import exit_codes, screen
-from netcheck.cli.inputs import configuration, is_lossy, load_inputs, split_names
+from netcheck.cli.inputs import configuration, default_namespace, is_lossy, load_inputs, split_names
 from netcheck.cli.nearest import did_you_mean
 from netcheck.cli.options import CONTEXT, Inputs, option, reads_input
 from netcheck.cli.outputs import Output, parse_outputs, to_stdout, write
@@ -51,7 +51,7 @@ def routes(inputs: Inputs, *, to: str | None, reached: str) -> int:
         loaded.cluster,
         in_scope=lambda name: name not in without and (not only or name in only),
         ask=Ask(reached),
-        target=_target(loaded.cluster, to, inputs.namespace) if to is not None else None,
+        target=_target(loaded.cluster, to, default_namespace(inputs, loaded)) if to is not None else None,
     )
     if to_stdout(outputs) != "json":
         screen.show_problems(loaded.problems, verbose=inputs.verbose, quiet=inputs.quiet)
@@ -62,10 +62,10 @@ def routes(inputs: Inputs, *, to: str | None, reached: str) -> int:
     )
 
 
-def _target(cluster: Cluster, text: str, default_namespace: str) -> tuple[str, str]:
+def _target(cluster: Cluster, text: str, home: str) -> tuple[str, str]:
     """Return the namespace and name of the Service that is asked for."""
     namespace, slash, name = text.removeprefix("svc:").rpartition("/")
-    asked = (namespace if slash else default_namespace, name)
+    asked = (namespace if slash else home, name)
     known = {(item.namespace, item.name) for item in cluster.services}
     if asked not in known:
         names = sorted(f"svc:{'/'.join(item)}" for item in known)

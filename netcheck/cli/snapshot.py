@@ -17,7 +17,7 @@ from netcheck.load.sources import CLUSTER, SNAPSHOT
 
 
 @click.command("snapshot", context_settings=CONTEXT)
-@click.argument("source", metavar="cluster:[CONTEXT]")
+@click.argument("source", metavar="cluster:[CONTEXT]", required=False)
 @access_options
 @option("-o", "--output", "file", metavar="FILE.json.gz", required=True, says="none", text="The file to write.")
 @flag("--redact", text="Write hashes in place of names, the same for the same name, to show the file to others.")
@@ -33,7 +33,7 @@ from netcheck.load.sources import CLUSTER, SNAPSHOT
 @flag("--allow-incomplete", text="Exit 0 where it would be 4, because something could not be read.")
 @flag("--debug", text="A traceback with every error.")
 def snapshot(
-    source: str,
+    source: str | None,
     access: Access,
     namespaces: tuple[str, ...],
     *,
@@ -52,6 +52,9 @@ def snapshot(
     bytes. Exit 0 iff everything was read, 4 iff something was not.
     """
     del debug
+    source = source or click.get_current_context().obj
+    if source is None:
+        raise UsageError("no cluster is named\n  hint: `netcheck snapshot cluster: -o FILE.json.gz`")
     if not source.startswith(CLUSTER) and not source.endswith(SNAPSHOT):
         raise UsageError(f"`{source}` is no cluster\n  hint: write `cluster:` or `cluster:CONTEXT`")
     if not file.endswith(SNAPSHOT):

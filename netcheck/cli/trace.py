@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from netcheck.cli import exit_codes, screen
-from netcheck.cli.inputs import configuration, is_lossy, load_inputs
+from netcheck.cli.inputs import configuration, default_namespace, is_lossy, load_inputs
 from netcheck.cli.options import CONTEXT, Inputs, option, reads_input
 from netcheck.cli.outputs import parse_outputs, to_stdout, write
 from netcheck.cli.styles import style_of
@@ -66,7 +66,7 @@ def trace(inputs: Inputs, *, requests: str | None, **words: object) -> int:
     outputs = parse_outputs(inputs.output, FORMATS)
     asked = _many(requests, words) if requests is not None else (_one(words),)
     loaded = load_inputs(inputs, configuration(inputs))
-    found = follow(loaded.cluster, asked, default_namespace=inputs.namespace)
+    found = follow(loaded.cluster, asked, default_namespace=default_namespace(inputs, loaded))
     loaded = replace(loaded, assumptions=(*loaded.assumptions, *assumptions(found)))
     if to_stdout(outputs) != "json":
         screen.show_problems(loaded.problems, verbose=inputs.verbose, quiet=inputs.quiet)

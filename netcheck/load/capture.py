@@ -31,6 +31,7 @@ class Capture:
         version: what the server says of its version, or empty.
         groups: the API groups that it serves.
         unread: what could not be read.
+        home: the namespace of the context by which it was read; of a snapshot nothing is known of it.
     """
 
     origin: str
@@ -39,6 +40,7 @@ class Capture:
     groups: tuple[str, ...] = ()
     listings: tuple[Listing, ...] = ()
     unread: tuple[Unread, ...] = ()
+    home: str = ""
 
     def outcomes(self, namespace: str) -> Iterator[Outcome | FastPod]:
         """Yield every object."""

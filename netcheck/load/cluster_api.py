@@ -12,16 +12,19 @@ import re
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from netcheck.errors import InputError, UsageError
+from netcheck.load import kubeconfig
 
 _CHUNK = 1 << 16
 _CONNECTIONS = 32
 _SOURCE = re.compile(r" \(_ssl\.c:\d+\)|\[Errno -?\d+\] |\[SSL: \w+\] ")
 """Where in its own source a library noticed a failure."""
+_OWN_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
@@ -148,7 +151,7 @@ def connect(access: Access, context: str) -> Connection:
 
     Raises:
         UsageError: there is no such context, or the kubeconfig cannot be used.
-        InputError: there is no kubeconfig.
+        InputError: there is no kubeconfig, or nobody says who the user is.
     """
     import kubernetes  # noqa: PLC0415 - costs half a second
 
@@ -156,17 +159,24 @@ def connect(access: Access, context: str) -> Connection:
     config: Any = kubernetes.config
     wanted = context or access.context or ""
     try:
-        found = config.new_client_from_config(
-            access.kubeconfig, wanted or None, persist_config=False, client_configuration=_configuration(client)
-        )
-        name, namespace = _context(config, access.kubeconfig, wanted)
+        found = kubeconfig.read(config, access.kubeconfig, wanted)
+        configuration = _configuration(client)
+        kubeconfig.apply(found, configuration)
+        through = client.ApiClient(configuration=configuration)
     except config.ConfigException as error:
         if not access.kubeconfig and not wanted and os.environ.get("KUBERNETES_SERVICE_HOST"):
             return _in_cluster(client, config, access)
         raise _refusal(str(error), config, access, wanted) from None
-    except (OSError, ValueError, TypeError, KeyError, config.kube_config.yaml.YAMLError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, config.kube_config.yaml.YAMLError) as error:
         raise _refusal(str(error), config, access, wanted) from None
-    return Connection(found, access, name, namespace)
+    except ImportError:
+        raise UsageError(f"the proxy `{configuration.proxy}` needs the Python package `pysocks`") from None
+    return Connection(through, _as_somebody(access, found), found.context, found.namespace)
+
+
+def _as_somebody(access: Access, found: kubeconfig.Found) -> Access:
+    """Return the way with whom the kubeconfig impersonates, unless the user says so."""
+    return access if access.user or not found.user else replace(access, user=found.user, groups=found.groups)
 
 
 def _configuration(client: Any) -> Any:
@@ -182,24 +192,21 @@ def _in_cluster(client: Any, config: Any, access: Access) -> Connection:
         config.load_incluster_config(client_configuration=configuration)
     except config.ConfigException as error:
         raise InputError(f"the service account of this pod cannot be used: {_told(str(error))}") from None
-    return Connection(client.ApiClient(configuration=configuration), access)
+    return Connection(client.ApiClient(configuration=configuration), access, namespace=_own_namespace())
 
 
-def _context(config: Any, kubeconfig: str | None, wanted: str) -> tuple[str, str]:
-    """Return the name and the namespace of the context that is used."""
-    contexts, current = config.list_kube_config_contexts(kubeconfig)
-    chosen = next((item for item in contexts if item["name"] == wanted), current)
-    return str(chosen["name"]), str(chosen["context"].get("namespace") or "default")
+def _own_namespace() -> str:
+    """Return the namespace of the pod that this runs in."""
+    try:
+        return Path(_OWN_NAMESPACE).read_text(encoding="utf-8").strip() or "default"
+    except (OSError, ValueError):
+        return "default"
 
 
 def _refusal(why: str, config: Any, access: Access, context: str) -> UsageError | InputError:
     """Return what to raise if the kubeconfig does not lead to a cluster."""
     file = access.kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
-    try:
-        contexts, _ = config.list_kube_config_contexts(access.kubeconfig)
-        names = sorted(item["name"] for item in contexts)
-    except Exception:  # noqa: BLE001 - whatever is wrong with the file was said already
-        names = []
+    names = kubeconfig.contexts(config, access.kubeconfig)
     if context and names and context not in names:
         return UsageError(f"the kubeconfig has no context `{context}`\n  hint: it has {', '.join(map(_quoted, names))}")
     if "No configuration found" in why:

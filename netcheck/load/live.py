@@ -128,6 +128,7 @@ class _Run:
         self._fetcher = fetcher
         self._pool = pool
         self._progress = reading.progress
+        self._home = home
         self._fallback = reading.namespaces or (home,)
         self._lists_namespaces = False
         self._namespaces: tuple[str, ...] = self._fallback
@@ -153,6 +154,7 @@ class _Run:
             groups=tuple(sorted(groups)),
             listings=tuple(listings),
             unread=tuple(gap for result in found for gap in result.unread),
+            home=self._home,
         )
 
     def _or_stored(self, item: _Served, found: _Found, groups: Mapping[str, Sequence[str]]) -> _Found:

@@ -273,6 +273,7 @@ class _Loading:
             intents=tuple(self.intents),
             assumptions=(*loaded.assumptions, *found),
             evidence=self._evidence(),
+            home=next((one.home for one in self.captures if one.home), ""),
         )
 
     def _evidence(self) -> Evidence | None:

@@ -233,6 +233,7 @@ class Loaded:
         ignores: notes that ask for lint findings to be ignored, by place.
         intents: documents with intents that lie beside the manifests, unread.
         evidence: what the configuration of containers names, if that was asked for.
+        home: the namespace of the context by which a live cluster was read, or empty.
     """
 
     cluster: Cluster
@@ -245,6 +246,7 @@ class Loaded:
     ignores: tuple[IgnoreNote, ...] = ()
     intents: tuple[IntentDocument, ...] = ()
     evidence: Evidence | None = None
+    home: str = ""
 
     @property
     def complete(self) -> bool:

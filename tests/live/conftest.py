@@ -8,8 +8,10 @@ from netcheck.load.cluster_api import Access, connect
 from netcheck.load.live import Reading, capture
 from netcheck.load.live_fetch import Limits
 from tests.cli.conftest import netcheck  # noqa: F401 - a fixture
+from tests.live.clusters import small
 from tests.live.server import Server, kubeconfig
 
+CLEAN = small()
 SHORT = Limits(request=0.5, total=20, tries=3, pause=0.001, longest_pause=0.01, page=2, threads=4)
 
 
@@ -25,6 +27,17 @@ def serve(tmp_path):
     yield start
     for server in servers:
         server.close()
+
+
+@pytest.fixture
+def ask(serve, netcheck):
+    """Return a function that runs a command on a cluster that is served."""
+
+    def run(command, *arguments, answer=CLEAN.answer, fault=None, token="admin", source="cluster:"):
+        _, config = serve(answer, fault, token)
+        return netcheck(command, source, *arguments, "--kubeconfig", config, "-o", "json")
+
+    return run
 
 
 def read(config, limits=SHORT, **more):

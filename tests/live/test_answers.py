@@ -25,17 +25,6 @@ def in_a_hurry(monkeypatch):
     monkeypatch.setattr(live, "read_cluster", lambda source, how: whole(source, replace(how, limits=SHORT)))
 
 
-@pytest.fixture
-def ask(serve, netcheck):
-    """Return a function that runs a command on a cluster that is served."""
-
-    def run(command, *arguments, answer=CLEAN.answer, fault=None, token="admin", source="cluster:"):
-        _, config = serve(answer, fault, token)
-        return netcheck(command, source, *arguments, "--kubeconfig", config, "-o", "json")
-
-    return run
-
-
 def verdict(ask, end, to, **more):
     """Return the exit code, 4 where anything was lost, and the verdict."""
     done = ask("query", "--from", end, "--to", to, "--port", "80", **more)

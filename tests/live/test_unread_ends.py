@@ -8,7 +8,7 @@ import pytest
 
 from tests.live.clusters import meta, small
 from tests.live.server import status
-from tests.live.test_answers import ask, in_a_hurry  # noqa: F401 - fixtures
+from tests.live.test_answers import in_a_hurry  # noqa: F401 - a fixture
 from tests.live.test_reading import only
 
 TOOLS_CLOSED = only("v1/namespaces", "shop/nodes", "shop/pods", "shop/services", "shop/networkpolicies",
