@@ -317,6 +317,7 @@ def _of_way(row: DiffRow) -> DiffGroup:
         after=row.after,
         workload=row.workload,
         via=row.via,
+        limits=row.limits,
         causes=causes,
         example=row,
     )

@@ -98,7 +98,7 @@ class Explainer:
         labels = self._of_position(position, Direction.INGRESS)
         nothing = Decision(verdict=Verdict.UNKNOWN)
         found = [self._policy_cause(label, (nothing, nothing)) for label in labels & sides.changed_policies]
-        old, new = (self._end(number, position) for number in range(2))
+        old, new = (self.end(number, position) for number in range(2))
         if ends and isinstance(old, PodEnd) and isinstance(new, PodEnd) and _read(old.pod) != _read(new.pod):
             found.append(pod_cause(joined.endpoint, old.pod, new.pod))
         return tuple(sorted(found))
@@ -117,18 +117,19 @@ class Explainer:
         return _Asked(before=pairs[0], after=pairs[1], protocol=protocol, port=port)
 
     def _ends(self, number: int, ends: tuple[int, int]) -> tuple[End | None, End | None]:
-        source, destination = (self._end(number, position) for position in ends)
+        source, destination = (self.end(number, position) for position in ends)
         if ends[0] == ends[1] and isinstance(source, PodEnd):
             source = PodEnd(replace(source.pod, replicas=2))  # two pods of one workload, not one pod with itself
         return source, destination
 
-    def _end(self, number: int, position: int) -> End | None:
+    def end(self, number: int, position: int) -> End | None:
+        """Return an end that an endpoint stands for on a side (0: BASE), None where it is not there."""
         side, joined = self._sides.pair()[number], self._sides.joined[position]
         element = (joined.base, joined.head)[number]
         if element is None:
             return None
         if element >= side.universe.atom_offset:
-            return AddressEnd(self._free_address(position))
+            return AddressEnd(self.free_address(position))
         found = side.universe.elements[element]
         if found.kind is Kind.NODE:
             return NodeEnd(side.cluster.nodes[found.members[0]])
@@ -136,7 +137,7 @@ class Explainer:
             return OwnNodeEnd()
         return PodEnd(self._pods[number][_owner(joined.endpoint, self._sides.resolution), element])
 
-    def _free_address(self, position: int) -> str:
+    def free_address(self, position: int) -> str:
         """Return the first address of an endpoint that is no known pod or node, else its first."""
         text = self._addresses.get(position)
         if text is None:
@@ -179,7 +180,7 @@ class Explainer:
         found = []
         for end, position in enumerate(ends):
             joined = sides.joined[position]
-            old, new = (self._end(number, position) for number in range(2))
+            old, new = (self.end(number, position) for number in range(2))
             if isinstance(old, PodEnd) and isinstance(new, PodEnd) and _read(old.pod) != _read(new.pod):
                 found.append(_Change(what="pod", name=joined.endpoint.id, end=end))
             if isinstance(old, NodeEnd) and isinstance(new, NodeEnd) and old.node != new.node:
@@ -241,7 +242,7 @@ class Explainer:
         if change.what == "namespace":
             return self.namespace_cause(change.name)
         position = ends[change.end]
-        old, new = (self._end(number, position) for number in range(2))
+        old, new = (self.end(number, position) for number in range(2))
         if isinstance(old, PodEnd) and isinstance(new, PodEnd):
             return pod_cause(self._sides.joined[position].endpoint, old.pod, new.pod)
         endpoint = self._sides.joined[position].endpoint

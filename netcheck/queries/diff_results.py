@@ -42,7 +42,12 @@ class Cause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """A flow that the oracle was asked about on both sides; a side without one of the ends lets nothing pass."""
+    """A flow that the oracle was asked about on both sides; a side without one of the ends lets nothing pass.
+
+    Attributes:
+        seen_as: of a way in: whom the pod sees, a proxy's pod or a node, if that is not the source.
+        no_way: `before` or `after` iff policies would let it pass there, and nothing leads to the port.
+    """
 
     protocol: Protocol
     port: int
@@ -50,6 +55,20 @@ class Probe:
     after: Verdict
     source_address: str = ""
     destination_address: str = ""
+    seen_as: str = ""
+    no_way: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Through which of the proxy's pods or of the nodes only a way in leads, before and after; empty: through all.
+
+    `widened` iff it now leads through some that it did not lead through.
+    """
+
+    before: str = ""
+    after: str = ""
+    widened: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +86,7 @@ class DiffRow:
     Attributes:
         workload: `added` or `removed` iff an end is there on one side only.
         via: the object through which the way leads; empty for a direct connection.
+        limits: of a way in that does not lead through all of a proxy's pods, or of the nodes.
     """
 
     source: int
@@ -75,6 +95,7 @@ class DiffRow:
     after: ConnectionSet
     workload: str = ""
     via: str = ""
+    limits: Limits = Limits()
     why: Why = Why()
 
     @property
@@ -87,7 +108,22 @@ class DiffRow:
     @property
     def opens(self) -> bool:
         """Whether something passes in HEAD that did not in BASE."""
-        return bool(self.after - self.before)
+        return self.limits.widened or bool(self.after - self.before)
+
+    @property
+    def way(self) -> str:
+        """The object through which it leads, and how that is limited."""
+        return way_text(self.via, self.before, self.after, self.limits)
+
+
+def way_text(via: str, before: ConnectionSet, after: ConnectionSet, limits: Limits) -> str:
+    """Return the object through which a way leads, and through which pods or nodes only it did and does."""
+    if limits.before == limits.after or not (before and after):
+        said = [limits.after if after else limits.before]
+    else:
+        words = ((limits.before, "before"), (limits.after, "now"))
+        said = [f"{word} {text or 'through all'}" for text, word in words]
+    return ", ".join([via, *filter(None, said)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +140,7 @@ class DiffGroup:
     after: ConnectionSet
     workload: str = ""
     via: str = ""
+    limits: Limits = Limits()
     causes: tuple[Cause, ...] = ()
     size: int = 1
     example: DiffRow | None = None
@@ -116,7 +153,12 @@ class DiffGroup:
     @property
     def opens(self) -> bool:
         """Whether something passes in HEAD that did not in BASE."""
-        return bool(self.after - self.before)
+        return self.limits.widened or bool(self.after - self.before)
+
+    @property
+    def way(self) -> str:
+        """As of each of its rows."""
+        return way_text(self.via, self.before, self.after, self.limits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Reason
@@ -12,43 +12,75 @@ from netcheck.model.objects import EndpointSlice, Pod, Service
 from netcheck.model.policy import Direction
 from netcheck.model.routes import IngressClass
 from netcheck.queries.diff_causes import Explainer
-from netcheck.queries.diff_results import Cause, DiffRow, UnknownRow, Why
+from netcheck.queries.diff_last_leg import LastLeg
+from netcheck.queries.diff_results import Cause, DiffRow, Limits, UnknownRow, Why
 from netcheck.queries.diff_sides import Joined, Side, Sides
 from netcheck.queries.endpoints import Resolution
-from netcheck.queries.entries import ways_in
+from netcheck.queries.entries import AT_LEAST, WayIn, ways_in
 from netcheck.queries.results import EndpointType
 from netcheck.values.connections import ConnectionSet
 
 _Key = tuple[int, int, str]
 """Source, destination (positions), and the object through which the way leads."""
 _NONE = ConnectionSet.none()
+_SOME_NODES = Reason(
+    rule="NP-22", message="of some nodes whose address pods see behind it, it is not known whether policies let them in"
+)
 
 
 @dataclass(slots=True)
-class _Found:
-    certain: ConnectionSet = _NONE
+class Found:
+    """One way on one side: what passes for certain, by what it is limited to, and what may pass.
+
+    `ways` are all that lead for certain, and `through` the names of the pods or nodes that a limit speaks of.
+    """
+
+    by_limit: dict[str, ConnectionSet] = field(default_factory=dict)
     possible: ConnectionSet = _NONE
     reasons: set[Reason] = field(default_factory=set)
+    ways: list[WayIn] = field(default_factory=list)
+    through: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def certain(self) -> ConnectionSet:
+        """What passes, through whatever pods or nodes."""
+        found = _NONE
+        for connections in self.by_limit.values():
+            found |= connections
+        return found
+
+    def without(self, unsure: ConnectionSet) -> dict[str, ConnectionSet]:
+        """Return what passes besides `unsure`; what leads through all has no limit too."""
+        everywhere = self.by_limit.get("", _NONE)
+        found = {limit: held - unsure - (everywhere if limit else _NONE) for limit, held in self.by_limit.items()}
+        return {limit: held for limit, held in sorted(found.items()) if held}
 
 
 def changed_ways(sides: Sides, explainer: Explainer) -> tuple[list[DiffRow], list[UnknownRow]]:
     """Return the ways in that differ, and those of which that is not known, by source, destination and object."""
     before, after = (_ways(sides, side) for side in sides.pair())
     objects = _changed_objects(sides.base.cluster, sides.head.cluster)
+    last_leg = LastLeg(sides, explainer)
     rows, unknown = [], []
     for key in sorted({*before, *after}):
-        old, new = before.get(key) or _Found(), after.get(key) or _Found()
-        unsure = (old.possible - old.certain) | (new.possible - new.certain)
-        if unsure and not (old == new and _is_untouched(sides, key[1], objects)):
-            why = tuple(sorted(old.reasons | new.reasons, key=lambda reason: (reason.rule, reason.message)))
-            unknown.append(UnknownRow(source=key[0], destination=key[1], via=key[2], connections=unsure, reasons=why))
-        certain = (old.certain - unsure, new.certain - unsure)
-        if certain[0] != certain[1]:
-            rows.append(_row(sides, explainer, key, certain, objects))
+        old, new = before.get(key) or Found(), after.get(key) or Found()
+        unsure = (old.possible - old.certain) | (new.possible - new.certain) | _vague(old, new)
+        if unsure and not (_is_alike(old, new) and _is_untouched(sides, key[1], objects)):
+            found = old.reasons | new.reasons or {_SOME_NODES}
+            facts = tuple(sorted(found, key=lambda reason: (reason.rule, reason.message)))
+            unknown.append(UnknownRow(source=key[0], destination=key[1], via=key[2], connections=unsure, reasons=facts))
+        if old.without(unsure) != new.without(unsure):
+            row = _row(key, old, new, unsure)
+            why = Why(causes=_causes(sides, explainer, key, objects), probe=last_leg.probe(row, old.ways, new.ways))
+            rows.append(replace(row, workload=sides.joined[key[1]].workload, why=why))
     return rows, unknown
 
 
-def _ways(sides: Sides, side: Side) -> dict[_Key, _Found]:
+def _is_alike(old: Found, new: Found) -> bool:
+    return (old.by_limit, old.possible, old.reasons) == (new.by_limit, new.possible, new.reasons)
+
+
+def _ways(sides: Sides, side: Side) -> dict[_Key, Found]:
     positions = {item.endpoint.id: n for n, item in enumerate(sides.joined)}
     atoms = [
         (number, item.head - sides.head.universe.atom_offset)
@@ -56,19 +88,60 @@ def _ways(sides: Sides, side: Side) -> dict[_Key, _Found]:
         if item.endpoint.type is EndpointType.IP and item.head is not None
     ]
     pods = _positions_of_pods(sides, side)
-    found: dict[_Key, _Found] = {}
+    found: dict[_Key, Found] = {}
     for way in ways_in(side.engine):
         pod = side.cluster.pods[way.pod]
         sources = [positions[way.source]] if way.source else [at for at, atom in atoms if way.atoms >> atom & 1]
         for destination in pods.get((*_named(pod, sides.resolution), way.element), ()):
             for source in sources:
-                entry = found.setdefault((source, destination, way.via), _Found())
+                entry = found.setdefault((source, destination, way.object), Found())
                 entry.possible |= way.connections
                 if way.reasons:
                     entry.reasons |= set(way.reasons)
                 else:
-                    entry.certain |= way.connections
+                    entry.by_limit[way.only] = entry.by_limit.get(way.only, _NONE) | way.connections
+                    entry.through[way.only] = way.through
+                    entry.ways.append(way)
     return found
+
+
+def _vague(old: Found, new: Found) -> ConnectionSet:
+    """Return what leads in on both sides, on one of them through nodes of which not all are known, and not alike."""
+    found = _NONE
+    for one, other in ((old, new), (new, old)):
+        for limit, held in one.by_limit.items():
+            if limit.startswith(AT_LEAST):
+                found |= (held & other.certain) - other.by_limit.get(limit, _NONE)
+    return found
+
+
+def _row(key: _Key, old: Found, new: Found, unsure: ConnectionSet) -> DiffRow:
+    """Return the row of a way that differs, still without what explains it."""
+    sides = (old.without(unsure), new.without(unsure))
+    before, after = (_joined(side) for side in sides)
+    widened = any(
+        held - _joined({text: passed for text, passed in sides[0].items() if _within(new, limit, old, text)})
+        for limit, held in sides[1].items()
+    )
+    limits = Limits(before=_limit(sides[0], before), after=_limit(sides[1], after), widened=widened)
+    return DiffRow(source=key[0], destination=key[1], before=before, after=after, via=key[2], limits=limits)
+
+
+def _within(new: Found, limit: str, old: Found, other: str) -> bool:
+    """Return whether all pods or nodes of one limit are those of another; without limit they are all."""
+    return not other or (bool(limit) and new.through[limit] <= old.through[other])
+
+
+def _joined(by_limit: dict[str, ConnectionSet]) -> ConnectionSet:
+    found = _NONE
+    for held in by_limit.values():
+        found |= held
+    return found
+
+
+def _limit(by_limit: dict[str, ConnectionSet], all_of_it: ConnectionSet) -> str:
+    parts = [limit if held == all_of_it else f"{held} {limit}" for limit, held in by_limit.items() if limit]
+    return ", ".join(parts)
 
 
 def _named(pod: Pod, resolution: Resolution) -> tuple[str, ...]:
@@ -154,30 +227,14 @@ def _is_untouched(sides: Sides, destination: int, objects: dict[str, _Changed]) 
     return sides.is_same_end(number) and not sides.selecting(number, Direction.INGRESS) & sides.changed_policies
 
 
-def _row(
-    sides: Sides,
-    explainer: Explainer,
-    key: _Key,
-    certain: tuple[ConnectionSet, ConnectionSet],
-    objects: dict[str, _Changed],
-) -> DiffRow:
-    source, destination, via = key
+def _causes(sides: Sides, explainer: Explainer, key: _Key, objects: dict[str, _Changed]) -> tuple[Cause, ...]:
+    """Return what differs on a way: the object that leads in, Services, routes, policies, and the workload."""
+    _, destination, via = key
     joined = sides.joined[destination]
-    causes: tuple[Cause, ...] = ()
-    if joined.workload:
-        causes = (explainer.appearance(destination),)
+    appeared = (explainer.appearance(destination),) if joined.workload else ()
     concerned = [item.cause for item in _concerned(sides, destination, via, objects)]
     leg = () if joined.workload else explainer.on_the_last_leg(destination, ends=not concerned)
-    causes = tuple(sorted({*causes, *concerned, *leg}))
-    return DiffRow(
-        source=source,
-        destination=destination,
-        before=certain[0],
-        after=certain[1],
-        workload=joined.workload,
-        via=via,
-        why=Why(causes=causes),
-    )
+    return tuple(sorted({*appeared, *concerned, *leg}))
 
 
 def _concerned(sides: Sides, destination: int, via: str, objects: dict[str, _Changed]) -> Iterable[_Changed]:

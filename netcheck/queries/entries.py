@@ -31,6 +31,8 @@ from netcheck.values.ports import PortSet
 
 _OF_SERVICES = (DoorKind.LOAD_BALANCER, DoorKind.NODE_PORT, DoorKind.EXTERNAL_IP)
 _SOME_NODE = "some-node"
+AT_LEAST = "at least"
+"""What is said of the nodes that lead in where of others it is not known."""
 _OWN_NODE = "the node that runs the pod"
 ITSELF = "itself: it is one of the proxy's pods (NET-6)"
 
@@ -42,17 +44,31 @@ class WayIn:
     Attributes:
         source: id of the proxy's endpoint, or empty: outside addresses.
         atoms: the atoms of these addresses, a bit set.
-        via: the object through which it leads.
+        object: the object through which it leads.
+        only: through which of its pods, or of the nodes, if not through all, in words.
+        through: the names of these.
+        plane, door: the proxy that leads, or the door of a Service.
         pod, element: the backend, as a position and as an element of the universe.
     """
 
     source: str = ""
     atoms: int = 0
-    via: str
+    object: str
+    only: str = ""
+    through: frozenset[str] = frozenset()
+    plane: DataPlane | None = None
+    door: Door | None = None
     pod: int
     element: int
     connections: ConnectionSet
     reasons: tuple[Reason, ...] = ()
+
+    @property
+    def via(self) -> str:
+        """The object, and through which pods or nodes only: `Service shop/web (LoadBalancer, only through ...)`."""
+        if not self.only:
+            return self.object
+        return f"{self.object[:-1]}, {self.only})" if self.object.endswith(")") else f"{self.object} ({self.only})"
 
 
 def list_engine(cluster: Cluster) -> SetEngine:
@@ -117,7 +133,10 @@ class _Ways:
                 continue
             yield WayIn(
                 source=front.plane.id,
-                via=f"{front.object} (only through {found.only})" if found.only else front.object,
+                object=front.object,
+                only=f"only through {found.only}" if found.only else "",
+                through=frozenset(filter(None, found.only.split(", "))),
+                plane=front.plane,
                 pod=target.pod,
                 element=self._engine.universe.class_of[target.pod],
                 connections=_connections(target),
@@ -135,20 +154,21 @@ class _Ways:
 
     def _of_door(self, door: Door, target: Target) -> Iterator[WayIn]:
         assert target.pod is not None
-        via = f"{door.via} ({door.kind.value})"
         universe = self._engine.universe
         inside = universe.addresses.everything
         if door.source_ranges:
             inside = universe.addresses.bits(IPSet.of_cidrs(*door.source_ranges))
         element = universe.class_of[target.pod]
         found = self._judge.addresses(target) if door.keeps_source else self._judge.rewritten(door, target)
-        if not door.keeps_source and (note := self._judge.only_nodes(target)):
-            via = f"{door.via} ({door.kind.value}, {note})"
+        limited = not door.keeps_source and bool(self._judge.only_nodes(target))
         for atoms, reasons in found:
             if atoms & inside:
                 yield WayIn(
                     atoms=atoms & inside,
-                    via=via,
+                    object=f"{door.via} ({door.kind.value})",
+                    only=self._judge.only_nodes(target) if limited else "",
+                    through=self._judge.let_in(target) if limited else frozenset(),
+                    door=door,
                     pod=target.pod,
                     element=element,
                     connections=_connections(target),
@@ -300,14 +320,19 @@ class Judge:
         if key not in self._by_own_node:
             masks = self._engine.pair(self._engine.universe.own_node, key[0])
             self._by_own_node[key] = bool(masks.allowed & key[1])
-        verdicts = self.nodes(target)
-        let_in = sorted(name for name, verdict in verdicts.items() if verdict is Verdict.ALLOWED)
-        if not self._by_own_node[key] or len(let_in) == len(verdicts):
+        verdicts = set(self.nodes(target).values())
+        if not self._by_own_node[key] or verdicts == {Verdict.ALLOWED}:
             return ""
-        assert target.pod is not None
-        others = [name for name in let_in if name != self._cluster.pods[target.pod].node]
-        degree = "at least" if Verdict.UNKNOWN in verdicts.values() else "only"
+        others = sorted(self.let_in(target) - {_OWN_NODE})
+        degree = AT_LEAST if Verdict.UNKNOWN in verdicts else "only"
         return f"{degree} through {' and '.join((_OWN_NODE, *others))}"
+
+    def let_in(self, target: Target) -> frozenset[str]:
+        """Return the names of the nodes that are surely let in, the pod's own by a name for all of these."""
+        assert target.pod is not None
+        own = self._cluster.pods[target.pod].node
+        let_in = {name for name, verdict in self.nodes(target).items() if verdict is Verdict.ALLOWED and name != own}
+        return frozenset({_OWN_NODE, *let_in})
 
     def nodes(self, target: Target) -> Mapping[str, Verdict]:
         """Return what becomes of packets with the address of each loaded node, or of one that nothing is known of."""

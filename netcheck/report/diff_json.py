@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from netcheck.model.cluster import Loaded
-from netcheck.queries.diff_results import Cause, ChangeType, ConnectionDiff, DiffRow, Probe, UnknownRow
+from netcheck.queries.diff_results import Cause, ChangeType, ConnectionDiff, DiffRow, Limits, Probe, UnknownRow
 from netcheck.queries.results import Endpoint
 from netcheck.report.json_v1 import Item, document, dump, endpoint_item, head, place_fields, ports_items, with_set
 from netcheck.values.connections import ConnectionSet
@@ -62,6 +62,8 @@ class _Rows:
             text += f', "workload": {dump(row.workload)}'
         if row.via:
             text += f', "via": {dump(row.via)}'
+        if row.limits != Limits():
+            text += f', "limits": {dump({"before": row.limits.before, "after": row.limits.after})}'
         text += f', "causes": {self._of(row)}'
         if row.why.probe is not None:
             ends = (self._endpoints[row.source].id, self._endpoints[row.destination].id)
@@ -93,6 +95,8 @@ def _witness(probe: Probe, source: str, destination: str) -> Item:
         {"source": source, "destination": destination, "protocol": probe.protocol.value, "port": probe.port},
         sourceAddress=probe.source_address,
         destinationAddress=probe.destination_address,
+        seenAs=probe.seen_as,
+        noWay=probe.no_way,
     )
     return {**item, "before": probe.before.value, "after": probe.after.value}
 

@@ -81,7 +81,7 @@ def _message(block: Block, cause: Cause | None, found: ConnectionDiff, names: Na
     for line in block.lines[:_MOST_LINES]:
         sources, ends = (", ".join(names.together(mask)) for mask in (line.sources, line.destinations))
         ports = ports_text(line.after or line.before)
-        if line.before and line.after:
+        if line.before and line.after and line.before != line.after:
             ports = f"{ports_text(line.before)} became {ports_text(line.after)}"
         lines.append(f"{ports} from {sources} to {ends}" + (f" through {line.via}" if line.via else ""))
     if len(block.lines) > _MOST_LINES:
@@ -158,7 +158,7 @@ def diff_csv(found: ConnectionDiff) -> Iterator[str]:
     for row in found.rows():
         before, after = (ports_text(one, most=10**6) if one else "" for one in (row.before, row.after))
         causes = "; ".join(cause_text(cause) for cause in row.why.causes)
-        ends = (ids[row.source], ids[row.destination], row.via, row.workload)
+        ends = (ids[row.source], ids[row.destination], row.way, row.workload)
         yield csv_line((row.type.value, *ends, before, after, "", causes, example_text(row, found)))
     for pair in found.unknown:
         ends = (ids[pair.source], ids[pair.destination], pair.via, "")

@@ -71,7 +71,7 @@ def _lines_of(groups: Iterable[DiffGroup]) -> Iterator[Line]:
     """Yield lines: equal destinations share their sources, and then the other way round."""
     by_target: dict[tuple[ConnectionSet, ConnectionSet, str, int], int] = {}
     for group in groups:
-        key = (group.before, group.after, group.via, bit_set(group.destinations))
+        key = (group.before, group.after, group.way, bit_set(group.destinations))
         by_target[key] = by_target.get(key, 0) | bit_set(group.sources)
     joined: dict[tuple[ConnectionSet, ConnectionSet, str, int], int] = {}
     for (before, after, via, destinations), sources in by_target.items():
@@ -100,7 +100,7 @@ def cause_text(cause: Cause) -> str:
 
 
 def _ports(line: Line, *, most: dict[str, int]) -> str:
-    if line.before and line.after:
+    if line.before and line.after and line.before != line.after:
         return f"{ports_text(line.before, **most)} became {ports_text(line.after, **most)}"
     return ports_text(line.after or line.before, **most)
 
@@ -111,12 +111,12 @@ def example_text(row: DiffRow | None, found: ConnectionDiff) -> str:
         return ""
     probe = row.why.probe
     source, destination = found.endpoints[row.source].id, found.endpoints[row.destination].id
-    ends = [
-        f"{name} [{address}]" if address else name
-        for name, address in ((source, probe.source_address), (destination, probe.destination_address))
-    ]
-    verdicts = f"{probe.before.value} before, {probe.after.value} now"
-    return f"{ends[0]} -> {ends[1]} {probe.protocol.value}/{probe.port}: {verdicts}"
+    inside = [", ".join(filter(None, (probe.source_address, probe.seen_as and f"seen as {probe.seen_as}")))]
+    inside.append(probe.destination_address)
+    ends = [f"{name} [{more}]" if more else name for name, more in zip((source, destination), inside, strict=True)]
+    before = "no way before" if probe.no_way == "before" else f"{probe.before.value} before"
+    after = "no way now" if probe.no_way == "after" else f"{probe.after.value} now"
+    return f"{ends[0]} -> {ends[1]} {probe.protocol.value}/{probe.port}: {before}, {after}"
 
 
 # ---- for a terminal ------------------------------------------------------------------------------------------------

@@ -401,7 +401,8 @@ def test_a_route_that_leads_in_is_the_cause_and_one_to_elsewhere_is_not():
 
 
 def test_a_policy_that_closes_a_way_is_its_cause():
-    found = compared(PODS + SERVICE, PODS + SERVICE + CLOSED)
+    local = SERVICE.replace("selector", "externalTrafficPolicy: Local, selector")
+    found = compared(PODS + local, PODS + local + CLOSED)
     one = row(found, source="ip:rest", via="Service a/db (LoadBalancer)")
     assert one.type is ChangeType.REMOVED
     assert causes(one) == [("NetworkPolicy a/db", "added", "")]
