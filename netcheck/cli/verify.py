@@ -38,15 +38,16 @@ MOST_BYTES = 16 * 1024 * 1024
     text="A file with intents (kind: Intents or Intent). Repeatable; intents among the sources count too.",
 )
 @flag("--why", text="Of what holds because policies deny it: the minimal sets of policies, and who evades them.")
+@flag("--repair", text="Of what is violated: the smallest edits of NetworkPolicies that make it hold, each proved.")
 @option(
     "--solver-timeout",
     type=click.FloatRange(min=0.001),
     default=10.0,
     metavar="SECONDS",
     says="10",
-    text="How long one question to the solver may take; then its answer is unknown.",
+    text="How long one question to the solver may take, and the repair of one intent; then its answer is unknown.",
 )
-def verify(inputs: Inputs, *, files: tuple[str, ...], why: bool, solver_timeout: float) -> int:
+def verify(inputs: Inputs, *, files: tuple[str, ...], why: bool, repair: bool, solver_timeout: float) -> int:
     """Say of each intent whether it holds: `allow`, `deny` and `only`, of the pods that exist or of all that could be
     created; each violation with a witness and the policies that decide it. docs/intents.md describes the file.
 
@@ -56,7 +57,12 @@ def verify(inputs: Inputs, *, files: tuple[str, ...], why: bool, solver_timeout:
     given = [_read(file) for file in files]
     loaded = load_inputs(inputs, configuration(inputs))
     intents = _intents(given, loaded, inputs)
-    found = answer(loaded.cluster, intents, timeout_ms=max(1, round(solver_timeout * 1000)), why=why)
+    timeout_ms = max(1, round(solver_timeout * 1000))
+    found = answer(loaded.cluster, intents, timeout_ms=timeout_ms, why=why)
+    if repair:
+        from netcheck.queries.repair import with_repairs  # noqa: PLC0415 - the solver is loaded when it is wanted
+
+        found = with_repairs(loaded.cluster, found, timeout_ms=timeout_ms)
     if to_stdout(outputs) not in ("json", "sarif", "github"):
         screen.show_problems(loaded.problems, verbose=inputs.verbose, quiet=inputs.quiet)
     write(outputs, {item.format: _pieces(item, inputs, loaded, found) for item in outputs})

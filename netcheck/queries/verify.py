@@ -8,7 +8,7 @@ intent holds only if it does for all that is perhaps selected.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netcheck.engines.sets import SetEngine
 from netcheck.errors import NetcheckError, Problem, Severity, UsageError
@@ -17,6 +17,7 @@ from netcheck.logic.translate import resolutions, translate
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Verdict
 from netcheck.model.intents import Closes, Demand, Intent, IntentEnd, IntentScope
+from netcheck.model.policy import NetworkPolicy
 from netcheck.queries.dataplane import with_phantoms
 from netcheck.queries.flow_table import Box, FlowTable, Group, Parts, meets, minus
 from netcheck.queries.intent_ends import EndResolver, Members, cuts
@@ -121,8 +122,10 @@ class Asked:
 class Question:
     """All intents over one cluster: their ends, and the engine whose classes tell the ends apart."""
 
-    def __init__(self, cluster: Cluster, intents: Sequence[Intent]) -> None:
+    def __init__(self, cluster: Cluster, intents: Sequence[Intent], mentioned: Sequence[NetworkPolicy] = ()) -> None:
+        """`mentioned` are policies that have no effect: the classes are cut where they cut."""
         self.cluster = cluster
+        self._mentioned = tuple(mentioned)
         self.resolver = EndResolver(cluster)
         ends = [self._ends(item) for item in intents]
         every = list({id(found): found for pair in ends for side in pair for found in side}.values())
@@ -178,6 +181,9 @@ class Question:
         ports |= {held for item in every for backends in item.services or () for _, held in backends.pods}
         ports |= {held for item in every for backends in item.services or () for _, held in backends.addresses}
         programs = [translate(self.cluster, profile) for profile in resolutions(self.cluster)]
+        if self._mentioned:
+            named = replace(self.cluster, policies=self._mentioned, admin=(), opaque=())
+            programs += [translate(named, profile) for profile in resolutions(named)]
         universe = Universe(
             self.cluster,
             programs,
@@ -412,15 +418,15 @@ class Judge:
     def _missing(self, sources: int, boxes: Sequence[Box], *, any_port: bool, strictly: bool) -> Hit | None:
         """Return a pair that lacks what is asked: `strictly` one that is denied, else one that is not surely allowed."""
         for group in self._table.groups:
-            for chosen, reachable in self._by_family(group.sources & sources):
+            for chosen, reachable in self.by_family(group.sources & sources):
                 for box in boxes:
-                    lacking = self._lacking(group, Box(box.destinations & reachable, box.mask), any_port, strictly)
+                    lacking = self.lacking(group, Box(box.destinations & reachable, box.mask), any_port, strictly)
                     found = self._first(chosen, lacking)
                     if found is not None:
                         return found
         return None
 
-    def _by_family(self, sources: int) -> Iterable[tuple[int, int]]:
+    def by_family(self, sources: int) -> Iterable[tuple[int, int]]:
         """Yield parts of some sources with all that shares a family with them (NET-2); of non-pods, pods only."""
         four, six = (self._table.families[version] for version in (4, 6))
         kinds = ((self._table.pods, -1), (~self._table.pods, self._table.pods))
@@ -430,7 +436,8 @@ class Judge:
                     yield found, families & towards
 
     @staticmethod
-    def _lacking(group: Group, box: Box, any_port: bool, strictly: bool) -> Parts:
+    def lacking(group: Group, box: Box, any_port: bool, strictly: bool) -> Parts:
+        """Return what of a box a group lacks: all that is denied, or, if not `strictly`, that is not surely allowed."""
         if not box.destinations or not box.mask:
             return {}
         row = (*group.allowed, *group.unknown) if strictly else group.allowed

@@ -360,7 +360,7 @@ def replayed_witness(
         source_labels=_labels(flows.source, witness.source),
         destination_labels=_labels(flows.destination, witness.destination),
     )
-    return Evidence(flow=text, verdict=verdict, decided_by=decision.deciders, reasons=decision.reasons)
+    return Evidence(flow=text, verdict=verdict, decided_by=decision.deciders, reasons=decision.reasons, world=cluster)
 
 
 def _as_selected(cluster: Cluster, flows: Flows, witness: FoundFlow) -> Cluster:

@@ -16,7 +16,7 @@ from netcheck.queries.flow_table import Box, FlowTable, minus
 from netcheck.queries.verify import Asked, Question
 from netcheck.queries.verify_results import Uncovered
 
-_Rest = tuple[tuple[int, int], ...]
+Rest = tuple[tuple[int, int], ...]
 
 
 def uncovered_flows(question: Question) -> tuple[Uncovered, ...]:
@@ -29,10 +29,10 @@ def uncovered_flows(question: Question) -> tuple[Uncovered, ...]:
         allowed = {mask: held for mask, held in allowed.items() if held}
         for sources, boxes in _parts(group.sources & table.ends, spoken) if allowed else ():
             left = tuple(sorted(minus(allowed, boxes).items()))
-            for chosen, flows in _without_selves(sources, left, table):
+            for chosen, flows in without_selves(sources, left, table):
                 for flow in flows:
                     rest[flow] = rest.get(flow, 0) | chosen
-    names = _Names(question)
+    names = EndpointNames(question)
     found = (
         Uncovered(
             sources=names.of(sources),
@@ -72,7 +72,7 @@ def _parts(sources: int, spoken: list[tuple[int, tuple[Box, ...]]]) -> Iterable[
     return (part for part in parts if part[0])
 
 
-def _without_selves(sources: int, left: _Rest, table: FlowTable) -> Iterable[tuple[int, _Rest]]:
+def without_selves(sources: int, left: Rest, table: FlowTable) -> Iterable[tuple[int, Rest]]:
     """Yield the flows without those of one pod to itself, which are none (NET-6)."""
     selves = sources & table.alone
     touched = 0
@@ -85,7 +85,7 @@ def _without_selves(sources: int, left: _Rest, table: FlowTable) -> Iterable[tup
         yield others, left
 
 
-class _Names:
+class EndpointNames:
     """The ids of the endpoints that elements are shown as."""
 
     def __init__(self, question: Question) -> None:
@@ -96,6 +96,7 @@ class _Names:
         self._found: dict[int, tuple[str, ...]] = {}
 
     def of(self, elements: int) -> tuple[str, ...]:
+        """Return the ids of some elements (bits), sorted."""
         found = self._found.get(elements)
         if found is None:
             ids = {name for element in indexes(elements) for name in self._by_element.get(element, ())}

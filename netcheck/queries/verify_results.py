@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from netcheck.errors import Place
+from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Decider, Reason, Verdict
 from netcheck.model.intents import Intent
+from netcheck.queries.repair_results import Repairs
 from netcheck.queries.results import FlowText
 from netcheck.values.connections import ConnectionSet
 
@@ -22,12 +24,16 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """A flow that shows the outcome, its verdict (the oracle's word), and what decided it."""
+    """A flow that shows the outcome, its verdict (the oracle's word), and what decided it.
+
+    `world` is the cluster with the pods of the flow that somebody would have to create; None if there are none.
+    """
 
     flow: FlowText
     verdict: Verdict
     decided_by: tuple[Decider, ...] = ()
     reasons: tuple[Reason, ...] = ()
+    world: Cluster | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +78,7 @@ class IntentResult:
     Attributes:
         message: what is wrong or missing, in a sentence; empty if it holds.
         proved_for: over what a proof ranged, where pods that could exist are meant.
+        repairs: of one that is violated, if they were asked for.
     """
 
     intent: Intent
@@ -82,6 +89,7 @@ class IntentResult:
     reasons: tuple[Reason, ...] = ()
     proved_for: str = ""
     basis: Basis | None = None
+    repairs: Repairs | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from netcheck.report.json_v1 import (
     reason_item,
     with_set,
 )
+from netcheck.report.repair_json import repair_item
 
 MOST_UNCOVERED = 1000
 """So many groups of connections that no intent speaks of are listed; the summary counts all."""
@@ -57,6 +58,9 @@ def intent_item(result: IntentResult) -> Item:
     with_set(item, provedFor=result.proved_for)
     if result.basis is not None:
         item["basis"] = _basis(result.basis)
+    if result.repairs is not None:
+        item["repairs"] = [repair_item(repair) for repair in result.repairs.repairs]
+        with_set(item, repairMessage=result.repairs.message)
     return item
 
 

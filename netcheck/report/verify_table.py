@@ -10,6 +10,7 @@ from netcheck.queries.verify_results import Basis, IntentResult, Outcome, Suppor
 from netcheck.report.layout import Style, count, footer, ports_text, prose
 from netcheck.report.paint import Role
 from netcheck.report.query_text import decider_text, flow_text
+from netcheck.report.repair_text import repairs_lines
 
 ROLES = {Outcome.HOLDS: Role.GOOD, Outcome.VIOLATED: Role.BAD, Outcome.UNKNOWN: Role.DOUBT}
 _MOST_NAMES = 3
@@ -48,6 +49,8 @@ def _intent(item: IntentResult, style: Style) -> Iterator[str]:
         yield f"  proved for {item.proved_for}"
     if item.basis is not None:
         yield from _basis(item.basis, style)
+    if item.repairs is not None:
+        yield from repairs_lines(item.repairs, style)
 
 
 def _deciders(deciders: Iterable[Decider], style: Style) -> Iterator[str]:
