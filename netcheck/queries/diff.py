@@ -24,7 +24,7 @@ from netcheck.queries.endpoints import Resolution
 from netcheck.queries.unknowns import reasons as missing_facts
 from netcheck.values.connections import ConnectionSet
 
-MOST_EXPLAINED = 1000
+MOST_EXPLAINED = 20_000
 """So many pairs of classes get a witness and causes of their own."""
 _UNSAID = Reason(rule="NET-18", message="the policies that decide it differ, and what they decide is not known")
 
@@ -67,6 +67,7 @@ class _Differ:
         self._outside = [space in without for space in spaces]
         self._explainer = Explainer(sides)
         self._left = MOST_EXPLAINED
+        self._shared_rows = 0
         self._of_pair: dict[tuple[int, int], Why] = {}
         self._reasons: dict[tuple[int, int, bool], tuple[Reason, ...]] = {}
         gone = {
@@ -94,6 +95,7 @@ class _Differ:
             row_source=lambda: self._rows(parts, ways),
             counts=counts,
             opened=opened,
+            shared=self._shared_rows,
             only_base=self._gone["removed"],
             only_head=self._gone["added"],
         )
@@ -138,7 +140,9 @@ class _Differ:
                 for some, others in _joined(holders):
                     yield self._part(cell, some, others, flag, why)
             if rest:
-                yield self._part(cell, rest, destinations, flag, self._shared(rest, destinations, cell))
+                part = self._part(cell, rest, destinations, flag, self._shared(rest, destinations, cell))
+                self._shared_rows += self._size(part) - self._shown_in(part)
+                yield part
 
     def _part(self, cell: Cell, sources: int, destinations: int, flag: str, why: Why) -> _Part:
         return _Part(
@@ -171,6 +175,14 @@ class _Differ:
                 if why is not None:
                     return Why(causes=why.causes)
         return Why()
+
+    def _shown_in(self, part: _Part) -> int:
+        """Return how many pairs of a part that is explained by its first pair have the witness of that."""
+        for source in indexes(part.sources):
+            for destination in indexes(part.destinations):
+                if (source, destination) in self._of_pair:
+                    return self._size(replace(part, sources=1 << source, destinations=1 << destination))
+        return 0
 
     def _representative(self, source: int, destination: int) -> tuple[int, int] | None:
         """Return a pair of positions that the classes stand for; not a pod with itself."""

@@ -21,6 +21,7 @@ from netcheck.queries.diff_sides import Side, Sides
 from netcheck.queries.endpoints import Resolution
 from netcheck.queries.explain import readable_port
 from netcheck.queries.results import Endpoint
+from netcheck.queries.slices import Slices
 from netcheck.semantics.completions import OracleLimit
 from netcheck.semantics.decide import decide
 from netcheck.values.addresses import IPSet, address_number, address_text
@@ -59,6 +60,7 @@ class Explainer:
         self._addresses: dict[int, str] = {}
         self._pods = [_by_owner(side, sides.resolution) for side in sides.pair()]
         self._policies = [side.policies for side in sides.pair()]
+        self._slices = {id(side): Slices(side.cluster) for side in sides.pair()}
 
     def why(self, source: int, destination: int, before: ConnectionSet, after: ConnectionSet) -> Why:
         """Return the witness and the causes of a change between two endpoints.
@@ -158,7 +160,9 @@ class Explainer:
             if alone and not passes:
                 found.append(Decision(verdict=Verdict.DENIED))
                 continue
-            found.append(_replayed(side.cluster, ends, asked, Verdict.ALLOWED if passes else Verdict.DENIED))
+            found.append(
+                _replayed(self._slices[id(side)].of(*ends), ends, asked, Verdict.ALLOWED if passes else Verdict.DENIED)
+            )
         return found[0], found[1]
 
     # ---- the causes --------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ keeps the client's address that address, else a node (SVC-23, NP-22).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
@@ -15,8 +15,7 @@ from netcheck.errors import WitnessMismatch
 from netcheck.logic.services import Target
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import AddressEnd, End, Flow, NodeEnd, OwnNodeEnd, PodEnd, Verdict
-from netcheck.model.objects import NAMESPACE_NAME_LABEL, Namespace, Node, Pod, WorkloadId
-from netcheck.model.policy import NetworkPolicy
+from netcheck.model.objects import Node, Pod, WorkloadId
 from netcheck.queries.dataplane import DataPlane
 from netcheck.queries.diff_causes import Explainer
 from netcheck.queries.diff_results import DiffRow, Probe
@@ -26,6 +25,7 @@ from netcheck.queries.entries import WayIn
 from netcheck.queries.explain import readable_port
 from netcheck.queries.fronts import fronts
 from netcheck.queries.results import Endpoint, EndpointType
+from netcheck.queries.slices import Slices
 from netcheck.semantics.decide import OracleLimit, decide
 from netcheck.values.addresses import IPSet
 from netcheck.values.ports import Protocol
@@ -175,14 +175,7 @@ class _World:
 
     def __init__(self, side: Side) -> None:
         self.cluster = side.cluster
-        self._slices: dict[tuple[str, ...], Cluster] = {}
-
-    @cached_property
-    def _policies(self) -> dict[str, list[NetworkPolicy]]:
-        found: dict[str, list[NetworkPolicy]] = {}
-        for policy in self.cluster.policies:
-            found.setdefault(policy.namespace, []).append(policy)
-        return found
+        self._slices = Slices(side.cluster)
 
     @cached_property
     def _pods(self) -> dict[tuple[str, str], Pod]:
@@ -202,20 +195,9 @@ class _World:
         """Return the oracle's verdict; unknown where it would have to try too much."""
         flow = Flow(source=source, destination=destination, protocol=leg.protocol, port=leg.port)
         try:
-            return decide(self._slice(source, destination), flow).verdict
+            return decide(self._slices.of(source, destination), flow).verdict
         except OracleLimit:
             return Verdict.UNKNOWN
-
-    def _slice(self, *ends: End) -> Cluster:
-        names = tuple(sorted({end.pod.namespace for end in ends if isinstance(end, PodEnd)}))
-        found = self._slices.get(names)
-        if found is None:
-            policies = tuple(policy for name in names for policy in self._policies.get(name, ()))
-            spaces = {name: Namespace(name=name, labels={NAMESPACE_NAME_LABEL: name}) for name in names}
-            found = self._slices[names] = replace(
-                self.cluster, policies=policies, pods=(), namespaces={**spaces, **self.cluster.namespaces}
-            )
-        return found
 
 
 def _text(end: End) -> str:

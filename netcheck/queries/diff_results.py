@@ -177,7 +177,8 @@ class ConnectionDiff:
     """How the connections of HEAD differ from those of BASE.
 
     `groups` hold what `rows()` yields one by one, sorted by source, destination and way.
-    `counts` says how many rows of each type there are, `opened` how many let more pass than before.
+    `counts` says how many rows of each type there are, `opened` how many let more pass than before, and `shared` how many
+    have the causes of another row of their group, and no witness of their own.
     """
 
     endpoints: tuple[Endpoint, ...]
@@ -186,6 +187,7 @@ class ConnectionDiff:
     row_source: Callable[[], Iterator[DiffRow]]
     counts: Mapping[ChangeType, int]
     opened: int = 0
+    shared: int = 0
     only_base: frozenset[int] = frozenset()
     only_head: frozenset[int] = frozenset()
 

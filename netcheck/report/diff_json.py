@@ -35,8 +35,13 @@ def connection_diff(loaded: Loaded, found: ConnectionDiff) -> Iterator[str]:
             "changes": map(rows.text, found.rows()),
             "unknown": (dump(_unknown_item(row, found.endpoints)) for row in found.unknown),
         },
-        {"summary": {kind.value: found.counts.get(kind, 0) for kind in ChangeType} | {"opened": found.opened}},
+        {"summary": _summary(found)},
     )
+
+
+def _summary(found: ConnectionDiff) -> Item:
+    counts: dict[str, Any] = {kind.value: found.counts.get(kind, 0) for kind in ChangeType}
+    return with_set({**counts, "opened": found.opened}, withoutWitness=found.shared)
 
 
 def _endpoint(endpoint: Endpoint, position: int, found: ConnectionDiff) -> Item:

@@ -134,9 +134,15 @@ def diff_table(loaded: Loaded, found: ConnectionDiff, style: Style) -> Iterator[
         yield f"\nand {count(len(every) - len(shown), 'group')} of changes more (-v lists them)\n"
     if found.unknown:
         yield "\n" + "".join(f"{line.rstrip()}\n" for line in _unknown(found, names, style))
+    if found.shared:
+        yield f"\n{_shared(found)}\n"
     notes = footer(loaded, style)
     if notes:
         yield "\n" + "".join(f"{line}\n" for line in notes)
+
+
+def _shared(found: ConnectionDiff) -> str:
+    return f"{count(found.shared, 'pair')} of wide groups: the causes are those of the group's first pair, and only it has a witness"
 
 
 def _block(block: Block, names: Names, found: ConnectionDiff, style: Style) -> Iterator[str]:
@@ -202,6 +208,8 @@ def diff_markdown(loaded: Loaded, found: ConnectionDiff) -> Iterator[str]:
         yield start + table + ("" if opened else "\n</details>\n")
     if found.unknown:
         yield _unknown_markdown(found, names)
+    if found.shared:
+        yield f"\n{_shared(found)}\n"
     notes = footer(loaded, Style(width=10_000))
     if notes:
         listed = "".join(f"- {line}\n" for line in notes)

@@ -310,6 +310,16 @@ def test_a_workload_that_appears_is_told_apart():
     assert gone.counts[ChangeType.REMOVED] == found.counts[ChangeType.ADDED]
 
 
+def test_pairs_beyond_the_limit_share_the_causes_of_their_group_and_are_counted(monkeypatch):
+    monkeypatch.setattr("netcheck.queries.diff.MOST_EXPLAINED", 1)
+    found = compared(PODS + CLOSED.replace("ingress", "policyTypes: [Ingress]\n  ingress"), PODS)
+    rows = list(found.rows())
+    assert len(rows) > 1
+    assert found.shared == sum(item.why.probe is None for item in rows) > 0
+    assert {cause for item in rows for cause in causes(item)} == {("NetworkPolicy a/db", "removed", "")}
+    assert all(group.example.why.probe is not None for group in found.groups)
+
+
 def test_more_replicas_are_no_difference():
     assert not compared(PODS, PODS.replace("spec:\n  selector", "spec:\n  replicas: 3\n  selector")).differs
 
