@@ -22,6 +22,8 @@ from netcheck.load import kubeconfig
 
 _CHUNK = 1 << 16
 _CONNECTIONS = 32
+MOST_BYTES = 4 << 30
+"""Longer answers are left before memory runs out."""
 _SOURCE = re.compile(r" \(_ssl\.c:\d+\)|\[Errno -?\d+\] |\[SSL: \w+\] ")
 """Where in its own source a library noticed a failure."""
 _OWN_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
@@ -111,7 +113,7 @@ class Connection:
             settings = self._configuration.auth_settings()
         for setting in settings.values():
             if setting.get("in") == "header" and setting.get("value"):
-                headers[setting["key"]] = setting["value"]
+                headers[setting["key"]] = str(setting["value"]).strip()  # files of tokens end in a line break
         if not self._access.groups:
             return headers
         import urllib3  # noqa: PLC0415
@@ -126,8 +128,12 @@ def _read(response: Any, until: float) -> bytes:
     """Return the body of a response; a server that goes on and on by single bytes is left."""
     read = getattr(response, "read1", response.read)  # versions of urllib3 before 2.1 wait for whole chunks
     chunks = []
+    size = 0
     while chunk := read(_CHUNK, decode_content=True):
         chunks.append(chunk)
+        size += len(chunk)
+        if size > MOST_BYTES:
+            raise OSError(f"the answer is larger than {MOST_BYTES >> 20} MiB")
         if time.monotonic() > until:
             raise OSError("the answer takes too long")
     return b"".join(chunks)
@@ -157,6 +163,7 @@ def connect(access: Access, context: str) -> Connection:
 
     client: Any = kubernetes.client
     config: Any = kubernetes.config
+    _be_quiet()
     wanted = context or access.context or ""
     try:
         found = kubeconfig.read(config, access.kubeconfig, wanted)
@@ -172,6 +179,13 @@ def connect(access: Access, context: str) -> Connection:
     except ImportError:
         raise UsageError(f"the proxy `{configuration.proxy}` needs the Python package `pysocks`") from None
     return Connection(through, _as_somebody(access, found), found.context, found.namespace)
+
+
+def _be_quiet() -> None:
+    """Leave it to the user, who said so, whether certificates are looked at; kubectl warns of nothing either."""
+    import urllib3  # noqa: PLC0415
+
+    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
 
 def _as_somebody(access: Access, found: kubeconfig.Found) -> Access:

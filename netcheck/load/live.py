@@ -180,10 +180,11 @@ class _Run:
             if error.status != _FORBIDDEN:
                 raise InputError(f"the API groups of `{self._origin}` cannot be read: {error.why}") from None
             return _all_groups()
-        found = {"": tuple(map(str, _listed(core, "versions"))) or ("v1",)}
+        found = {"": _texts(core, "versions") or ("v1",)}
         for group in _listed(listed, "groups"):
             versions = [str(item.get("version")) for item in _listed(group, "versions")]
-            preferred = (group.get("preferredVersion") or {}).get("version")
+            first = group.get("preferredVersion")
+            preferred = first.get("version") if isinstance(first, dict) else None
             found[str(group.get("name"))] = tuple(sorted(versions, key=lambda name: name != preferred))
         return found
 
@@ -205,11 +206,11 @@ class _Run:
     def _resources(self, group: str, version: str) -> frozenset[str] | None:
         """Return the resources of a group and version that can be listed; None: the server does not tell."""
         try:
-            found = self._fetcher.json(_root(group, version))
+            found = self._fetcher.json(_root(group, version), tries=3)
         except Unreadable:
             return None
         return frozenset(
-            str(item.get("name")) for item in _listed(found, "resources") if "list" in (item.get("verbs") or ())
+            str(item.get("name")) for item in _listed(found, "resources") if "list" in _texts(item, "verbs")
         )
 
     # ---- lists ----------------------------------------------------------------------------------------------------
@@ -330,6 +331,12 @@ def _has(known: frozenset[str] | None, item: Resource) -> bool:
     return known is None or item.plural in known
 
 
-def _listed(value: Any, key: str) -> list[Any]:
+def _texts(value: Any, key: str) -> tuple[str, ...]:
     found = value.get(key) if isinstance(value, dict) else None
-    return found if isinstance(found, list) else []
+    return tuple(item for item in found if isinstance(item, str)) if isinstance(found, list) else ()
+
+
+def _listed(value: Any, key: str) -> list[Any]:
+    """Return the mappings of a list."""
+    found = value.get(key) if isinstance(value, dict) else None
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []

@@ -191,6 +191,13 @@ class _Loading:
     def _twice(self, before: Admitted | FastPod, item: Admitted | FastPod) -> None:
         """Record that one source defines an object twice; the last one wins (SEMANTICS LIVE-15)."""
         same = before.value == item.value
+        if any(one.origin == item.place.file for one in self.captures):
+            if not same:  # pages of a list may show an object before and after a change
+                message = "the server sent it twice, changed between: the last one counts"
+                self.problems.append(
+                    Problem(severity=Severity.WARNING, message=message, place=item.place, object=item.label)
+                )
+            return
         self.problems.append(
             Problem(
                 severity=Severity.WARNING if same else Severity.ERROR,

@@ -30,7 +30,7 @@ def serve(tmp_path):
 
 
 @pytest.fixture
-def ask(serve, netcheck):
+def ask(serve, netcheck):  # noqa: F811 - the fixture
     """Return a function that runs a command on a cluster that is served."""
 
     def run(command, *arguments, answer=CLEAN.answer, fault=None, token="admin", source="cluster:"):

@@ -10,6 +10,7 @@ import base64
 import gzip
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -31,7 +32,10 @@ class Request:
 
 @dataclass
 class Reply:
-    """An answer. `cut`: bytes after which the connection is closed; `drip`: seconds between single bytes."""
+    """An answer. `cut`: bytes after which the connection is closed; `drip`: seconds between single bytes.
+
+    `chunked`: sent in pieces of so many bytes, without its length; `zipped`: None is as an API server does it.
+    """
 
     status: int
     body: Any
@@ -39,6 +43,8 @@ class Reply:
     cut: int | None = None
     drip: float = 0.0
     wait: float = 0.0
+    chunked: int = 0
+    zipped: bool | None = None
 
 
 Fault = Callable[[Request, int], Reply | None]
@@ -126,7 +132,9 @@ def page(api_version: str, kind: str, objects: list[dict[str, Any]], query: dict
 class Server:
     """Serves answers on a free port of the loopback address, until it is closed."""
 
-    def __init__(self, answer: Callable[[Request], Reply], fault: Fault | None = None) -> None:
+    def __init__(
+        self, answer: Callable[[Request], Reply], fault: Fault | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.requests: list[Request] = []
         self._answer = answer
         self._fault = fault
@@ -148,12 +156,16 @@ class Server:
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._http.daemon_threads = True
+        self._http.handle_error = lambda *_: None  # type: ignore[method-assign]  # who hangs up is no news
+        self._scheme = "https" if tls else "http"
+        if tls:
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._http.server_address[1]}"
 
     def close(self) -> None:
         self._http.shutdown()
@@ -167,7 +179,7 @@ class Server:
 
     def handle(self, http: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(http.path)
-        token = http.headers.get("authorization", "").removeprefix("Bearer ")
+        token = http.headers.get("authorization", "").removeprefix("Bearer ") or _by_certificate(http.connection)
         length = int(http.headers.get("content-length") or 0)
         body = json.loads(http.rfile.read(length)) if length else None
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
@@ -184,11 +196,19 @@ class Server:
             http.close_connection = True
 
 
+def _by_certificate(connection: Any) -> str:
+    """Return whom the client's certificate names, as an API server takes it."""
+    certificate = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
+    names = dict(part[0] for part in (certificate or {}).get("subject", ()))
+    return names.get("commonName", "")
+
+
 def _send(http: BaseHTTPRequestHandler, reply: Reply) -> None:
     data = reply.body if isinstance(reply.body, bytes) else None
     if data is None:
         data = (reply.body if isinstance(reply.body, str) else json.dumps(reply.body)).encode()
-    zipped = len(data) > 1000 and "gzip" in http.headers.get("accept-encoding", "")
+    zipped = "gzip" in http.headers.get("accept-encoding", "") and len(data) > 1000
+    zipped = reply.zipped if reply.zipped is not None else zipped
     data = gzip.compress(data, 1) if zipped else data
     time.sleep(reply.wait)
     http.send_response(reply.status)
@@ -196,8 +216,10 @@ def _send(http: BaseHTTPRequestHandler, reply: Reply) -> None:
         http.send_header(key, value)
     if zipped:
         http.send_header("Content-Encoding", "gzip")
-    http.send_header("Content-Length", str(len(data)))
+    http.send_header(*(("Transfer-Encoding", "chunked") if reply.chunked else ("Content-Length", str(len(data)))))
     http.end_headers()
+    if reply.chunked:
+        data = _in_chunks(data, reply.chunked)
     if reply.cut is not None:
         http.wfile.write(data[: reply.cut])
         http.close_connection = True
@@ -210,6 +232,11 @@ def _send(http: BaseHTTPRequestHandler, reply: Reply) -> None:
             time.sleep(reply.drip)
         return
     http.wfile.write(data)
+
+
+def _in_chunks(data: bytes, size: int) -> bytes:
+    pieces = [data[start : start + size] for start in range(0, len(data), size)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in (*pieces, b""))
 
 
 def kubeconfig(folder: Any, servers: dict[str, str], token: str = "admin") -> str:
