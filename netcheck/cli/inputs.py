@@ -55,10 +55,13 @@ def load_inputs(
     config: Config,
     replaced: Mapping[str, bytes] | None = None,
     kept: MutableMapping[str, Capture] | None = None,
+    *,
+    evidence: bool = False,
 ) -> Loaded:
     """Load the sources that the user named, under the profile and addresses that the user gave.
 
     `replaced` are bytes to read in place of files, `kept` clusters that were read before, and are not read again.
+    `evidence`: whether to read what the configuration of containers names.
 
     Raises:
         UsageError: an option or the configuration cannot be used.
@@ -86,6 +89,7 @@ def load_inputs(
         kept=kept,
         namespaces=inputs.reported,
         replaced=replaced or {},
+        evidence=evidence,
         progress=progress.callback(),
     )
     try:
@@ -186,7 +190,7 @@ def may_be_unread(cluster: Cluster, text: str) -> bool:
 
 def _check_namespaces(inputs: Inputs, loaded: Loaded) -> None:
     hidden = any(item.kind == "Namespace" for item in loaded.cluster.unread)
-    for name in inputs.only_namespace:
+    for name in sorted(split_names(inputs.only_namespace)):
         if name not in loaded.cluster.namespaces and not hidden:
             hint = did_you_mean(name, loaded.cluster.namespaces)
             option = "-n" if name in inputs.reported else "--only-namespace"

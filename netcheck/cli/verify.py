@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from netcheck.cli import exit_codes, screen
-from netcheck.cli.inputs import configuration, is_lossy, load_inputs
+from netcheck.cli.given_files import intents_of, read_file
+from netcheck.cli.inputs import configuration, is_lossy, load_inputs, split_names
 from netcheck.cli.options import CONTEXT, Inputs, flag, option, reads_input
 from netcheck.cli.outputs import Output, parse_outputs, to_stdout, write
 from netcheck.cli.repository import relative_to_repository
 from netcheck.cli.styles import style_of
-from netcheck.errors import Problem, UsageError
-from netcheck.load.intents import intent_documents, read_intents
+from netcheck.errors import UsageError
 from netcheck.model.cluster import Loaded
-from netcheck.model.intents import Intent
-from netcheck.queries.verify import IntentsRefused
 from netcheck.queries.verify import verify as answer
 from netcheck.queries.verify_results import Outcome, Verification
 from netcheck.report.verify_json import verification
 from netcheck.report.verify_table import verify_text
 
 FORMATS = ("table", "json", "csv", "md", "sarif", "junit", "github", "gitlab")
-MOST_BYTES = 16 * 1024 * 1024
+NO_INTENTS = (
+    "there are no intents\n  hint: name a file with --intents; `netcheck init-intents` drafts one from what is allowed"
+)
 
 
 @click.command("verify", context_settings=CONTEXT)
@@ -54,15 +54,18 @@ def verify(inputs: Inputs, *, files: tuple[str, ...], why: bool, repair: bool, s
     Exit 0 iff all hold, 1 iff one is violated or matches nothing, 4 iff one is unknown.
     """
     outputs = parse_outputs(inputs.output, FORMATS)
-    given = [_read(file) for file in files]
+    given = [read_file("--intents", file) for file in files]
     loaded = load_inputs(inputs, configuration(inputs))
-    intents = _intents(given, loaded, inputs)
+    intents = intents_of(given, loaded, inputs)
+    if not intents:
+        raise UsageError(NO_INTENTS)
     timeout_ms = max(1, round(solver_timeout * 1000))
     found = answer(loaded.cluster, intents, timeout_ms=timeout_ms, why=why)
     if repair:
         from netcheck.queries.repair import with_repairs  # noqa: PLC0415 - the solver is loaded when it is wanted
 
         found = with_repairs(loaded.cluster, found, timeout_ms=timeout_ms)
+    found = _scoped(loaded, found, inputs)
     if to_stdout(outputs) not in ("json", "sarif", "github"):
         screen.show_problems(loaded.problems, verbose=inputs.verbose, quiet=inputs.quiet)
     write(outputs, {item.format: _pieces(item, inputs, loaded, found) for item in outputs})
@@ -71,6 +74,16 @@ def verify(inputs: Inputs, *, files: tuple[str, ...], why: bool, repair: bool, s
         incomplete=found.count(Outcome.UNKNOWN) > 0 or is_lossy(loaded),
         allow_incomplete=inputs.allow_incomplete,
     )
+
+
+def _scoped(loaded: Loaded, found: Verification, inputs: Inputs) -> Verification:
+    """Return the answers about the namespaces that are reported."""
+    if not inputs.only_namespace and not inputs.exclude_namespace:
+        return found
+    from netcheck.queries.verify_scope import scoped  # noqa: PLC0415 - loaded when it is wanted
+
+    only, without = split_names(inputs.only_namespace), split_names(inputs.exclude_namespace)
+    return scoped(loaded.cluster, found, only, without)
 
 
 def _pieces(output: Output, inputs: Inputs, loaded: Loaded, found: Verification) -> Iterable[str]:
@@ -94,39 +107,3 @@ def _pieces(output: Output, inputs: Inputs, loaded: Loaded, found: Verification)
     if output.format == "github":
         return machine.verify_github(loaded, found, relative)
     return machine.verify_gitlab(found, relative)
-
-
-def _intents(given: Sequence[tuple[str, bytes]], loaded: Loaded, inputs: Inputs) -> tuple[Intent, ...]:
-    """Return the intents of the files, then those among the sources that are not of these files.
-
-    Raises:
-        UsageError: there are none, or some cannot be used.
-    """
-    documents, problems = [], list[Problem]()
-    for name, data in given:
-        found, wrong = intent_documents(data, name)
-        documents += found
-        problems += wrong
-    named = {Path(name).resolve() for name, _ in given}
-    documents += [item for item in loaded.intents if Path(item.file).resolve() not in named]
-    intents, wrong_ones = read_intents(documents, inputs.namespace)
-    problems += wrong_ones
-    if problems:
-        raise IntentsRefused(sorted(problems, key=lambda item: item.sort_key))
-    if not intents:
-        raise UsageError(
-            "there are no intents\n  hint: name a file with --intents; `netcheck init-intents` drafts one from what is allowed"
-        )
-    return intents
-
-
-def _read(file: str) -> tuple[str, bytes]:
-    try:
-        with Path(file).open("rb") as stream:
-            data = stream.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        why = (getattr(error, "strerror", None) or "not a file name").lower()
-        raise UsageError(f"--intents: `{file}` cannot be read: {why}") from None
-    if len(data) > MOST_BYTES:
-        raise UsageError(f"--intents: `{file}` is larger than {MOST_BYTES // 1024 // 1024} MiB")
-    return file, data

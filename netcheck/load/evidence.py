@@ -97,12 +97,12 @@ def _texts(container: dict[str, Any], path: Path, namespace: str, configs: Confi
     known: dict[str, str] = {}
     sources: dict[str, _Source] = {}
     for index, entry in enumerate(listing(container.get("envFrom"))):
-        name = text(mapping(mapping(entry).get("configMapRef")).get("name"))
+        config = text(mapping(mapping(entry).get("configMapRef")).get("name"))
         prefix = text(mapping(entry).get("prefix"))
-        for key, value in configs.get((namespace, name), {}).items():
-            where = f"key {key} of ConfigMap {namespace}/{name}"
-            sources[prefix + key] = _Source(prefix + key, value, where, (*path, "envFrom", index))
-            known[prefix + key] = value
+        for key, held in configs.get((namespace, config), {}).items():
+            where = f"key {key} of ConfigMap {namespace}/{config}"
+            sources[prefix + key] = _Source(prefix + key, held, where, (*path, "envFrom", index))
+            known[prefix + key] = held
     for index, entry in enumerate(listing(container.get("env"))):
         variable = mapping(entry)
         name = text(variable.get("name"))

@@ -1,0 +1,367 @@
+"""What is proved of a cluster with the suggested policies: needed flows stay, gaps close, nothing opens.
+
+The set engine decides it of everything that is loaded, the oracle confirms a flow of each need, Z3 decides it of pods that
+could be created. The policies that are judged are those that the printed text is read back as.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from netcheck.engines.sets import SetEngine
+from netcheck.errors import InternalError
+from netcheck.load.loader import load_text
+from netcheck.logic.atoms import indexes
+from netcheck.logic.classes import Universe, mask_of
+from netcheck.logic.translate import resolutions, translate
+from netcheck.model.cluster import Cluster
+from netcheck.model.flow import Verdict
+from netcheck.model.intents import Intent
+from netcheck.model.policy import Direction, NetworkPolicy, PolicyRule
+from netcheck.queries.compare import Outcome as Relates
+from netcheck.queries.compare import Relation, compare
+from netcheck.queries.flow_table import Box, FlowTable, Group, Parts, meets, minus
+from netcheck.queries.intent_witness import Witnesses
+from netcheck.queries.manifests import network_policy_text
+from netcheck.queries.suggest_cells import Open
+from netcheck.queries.suggest_groups import Groups
+from netcheck.queries.suggest_results import Check, Need, NeedEnd
+from netcheck.queries.verify import verify
+from netcheck.queries.verify_results import Outcome
+
+SETS, SOLVER, BOTH = "sets", "z3", "sets and z3"
+
+
+class Scene:
+    """A cluster, now or with policies added, over classes that needs and the policies of both cut."""
+
+    def __init__(self, clusters: Sequence[Cluster], groups: Groups, needs: Iterable[Need]) -> None:
+        every = tuple(needs)
+        self._groups = groups
+        base = clusters[0]
+        apart = [number_of(groups, position) for position in range(len(base.pods))]
+        programs = [translate(one, profile) for one in clusters for profile in resolutions(one)]
+        universe = Universe(
+            base,
+            programs,
+            cuts=tuple(dict.fromkeys(end.addresses for need in every for end in _ends(need) if end.addresses)),
+            port_cuts=tuple(dict.fromkeys(need.connections for need in every)),
+            apart=apart,
+        )
+        self.universe = universe
+        self.engines = [SetEngine(one, universe=universe) for one in clusters]
+        self.tables = [FlowTable(engine) for engine in self.engines]
+        self._bits: dict[NeedEnd, int] = {}
+
+    def bits(self, end: NeedEnd) -> int:
+        """Return the elements that an end stands for, pods that no label tells apart from its own among them.
+
+        Clients outside are no pods.
+        """
+        found = self._bits.get(end)
+        if found is None:
+            universe, table = self.universe, self.tables[0]
+            found = self.pods(self._groups.of_pods(end.pods))
+            if end.addresses:
+                found |= universe.addresses.bits(end.addresses) << universe.atom_offset & ~table.taken
+            if end.anybody:
+                found |= table.ends if end.selector is not None else table.ends & ~table.pods
+            self._bits[end] = found
+        return found
+
+    def let_in(self, end: NeedEnd) -> int:
+        """Return the elements that a rule for an end lets through: a rule for clients outside lets in everybody."""
+        return self.tables[0].ends if end.anybody else self.bits(end)
+
+    def pods(self, groups: int) -> int:
+        """Return the elements of some groups."""
+        return mask_of({self.universe.class_of[position] for position in self._groups.pods_of(groups)})
+
+    def box(self, need: Need) -> Box:
+        """Return where a need leads."""
+        return Box(self.bits(need.destination), self.universe.ports.mask(need.connections))
+
+
+def number_of(groups: Groups, position: int) -> int:
+    """Return what stands for the group of a pod, and -1 for a pod that is in none."""
+    return groups.of_pods((position,)).bit_length() - 1
+
+
+def _ends(need: Need) -> tuple[NeedEnd, NeedEnd]:
+    return need.source, need.destination
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be proved: of which needs, of whom that was open, with which intents beside."""
+
+    needs: tuple[Need, ...]
+    open: Open
+    policies: tuple[NetworkPolicy, ...]
+    intents: tuple[Intent, ...] = ()
+    timeout_ms: int
+
+
+def with_policies(cluster: Cluster, policies: Iterable[NetworkPolicy]) -> Cluster:
+    """Return the cluster with policies added, as they are read from their text.
+
+    Raises:
+        InternalError: the text does not say what was meant.
+    """
+    read: list[NetworkPolicy] = []
+    for policy in policies:
+        loaded = load_text(network_policy_text(policy), "suggested.yaml")
+        if loaded.problems or loaded.cluster.policies != (policy,):
+            raise InternalError(f"the text of a suggested policy says something else: {policy.label}")
+        read.append(replace(policy, place=None))
+    together = sorted((*cluster.policies, *read), key=lambda item: (item.namespace, item.name))
+    return replace(cluster, policies=tuple(together))
+
+
+def prove(cluster: Cluster, groups: Groups, plan: Plan) -> tuple[Check, ...]:
+    """Return what was checked of the cluster with the planned policies."""
+    after = with_policies(cluster, plan.policies)
+    return tuple(_Prover(cluster, after, groups, plan).checks())
+
+
+class _Prover:
+    def __init__(self, before: Cluster, after: Cluster, groups: Groups, plan: Plan) -> None:
+        self._clusters = (before, after)
+        self._plan = plan
+        self._scene = Scene((before, after), groups, plan.needs)
+        self._groups = groups
+        self._now, self._then = self._scene.tables
+        self._witnesses = Witnesses(after, self._scene.engines[1])
+
+    def checks(self) -> Iterator[Check]:
+        """Yield every check: of needs, of gaps, of all that is loaded, of all that could be, and of intents."""
+        yield self._kept()
+        yield self._isolated()
+        yield self._nothing_else()
+        yield from self._closed_to_new_pods()
+        if not any(need.opens for need in self._plan.needs):
+            yield self._nothing_opens()
+            yield from self._nothing_could_open()
+        yield from self._intents()
+
+    # ---- needs stay ----------------------------------------------------------------------------------------------
+
+    def _kept(self) -> Check:
+        count = 0
+        for need in self._plan.needs:
+            lost = self._lost(need)
+            if lost is not None:
+                return self._failed("every needed connection that passes today still passes", *lost, Verdict.DENIED)
+            count += 1
+        claim = f"every connection that passes today and is needed still passes ({count} needs)"
+        return Check(claim=claim, holds=True, by=f"{SETS}, a flow of each by the oracle")
+
+    def _lost(self, need: Need) -> tuple[int, int, int] | None:
+        """Return a flow of a need that passes today and no longer would; one that passes is put to the oracle."""
+        box, sources = self._scene.box(need), self._scene.bits(need.source)
+        shown = False
+        for group, later in _pairs(self._now, self._then, sources):
+            passing = meets(group.allowed, [box])
+            lost = self._first(sources & group.sources & later.sources, minus(passing, later.allowed))
+            if lost is not None:
+                return lost
+            if not shown and (found := self._first(sources & group.sources & later.sources, passing)) is not None:
+                self._witnesses.evidence(*found, Verdict.ALLOWED)
+                shown = True
+        return None
+
+    def _first(self, sources: int, parts: Parts) -> tuple[int, int, int] | None:
+        for mask, destinations in sorted(parts.items()):
+            pair = self._now.pair(sources, destinations)
+            if pair is not None:
+                return (*pair, mask)
+        return None
+
+    def _failed(self, claim: str, source: int, destination: int, mask: int, verdict: Verdict) -> Check:
+        evidence = self._witnesses.evidence(source, destination, mask, verdict)
+        decided = "; ".join(f"{item.policy or item.tier.value}" for item in evidence.decided_by)
+        return Check(
+            claim=f"{claim} (decided by {decided})" if decided else claim, holds=False, by=SETS, witness=evidence.flow
+        )
+
+    # ---- gaps close ----------------------------------------------------------------------------------------------
+
+    def _isolated(self) -> Check:
+        engine = self._scene.engines[1]
+        for direction, groups in self._plan.open.groups.items():
+            for number in indexes(self._scene.pods(groups)):
+                if not engine.is_isolated(number, direction):
+                    return Check(claim="every gap is closed: all pods are isolated", holds=False, by=SETS)
+        count = sum(groups.bit_count() for groups in self._plan.open.groups.values())
+        return Check(
+            claim=f"every gap is closed: {count} groups of pods are isolated that were not", holds=True, by=SETS
+        )
+
+    def _nothing_else(self) -> Check:
+        """Compare what passes with what is needed, for every flow with an end that was open."""
+        claim = "what was open lets through nothing but what is needed"
+        out = self._scene.pods(self._plan.open.groups[Direction.EGRESS])
+        into = self._scene.pods(self._plan.open.groups[Direction.INGRESS])
+        for group in self._then.groups:
+            for sources, needs in self._by_needs(group.sources & self._then.ends):
+                for chosen, reach in ((sources & out, -1), (sources & ~out, into)):
+                    if not chosen:
+                        continue
+                    boxes = [
+                        replace(self._scene.box(need), destinations=self._scene.let_in(need.destination))
+                        for need in needs
+                    ]
+                    passing = meets(group.allowed, [Box(reach & self._then.ends, self._everything)])
+                    found = self._first(chosen, minus(passing, boxes))
+                    if found is not None:
+                        return self._failed(claim, *found, Verdict.ALLOWED)
+        return Check(claim=claim, holds=True, by=SETS)
+
+    @property
+    def _everything(self) -> int:
+        return self._scene.universe.ports.everything
+
+    def _by_needs(self, sources: int) -> Iterator[tuple[int, tuple[Need, ...]]]:
+        """Yield parts of some sources with the needs that each part has."""
+        parts: dict[tuple[int, ...], int] = {(): sources}
+        for number, need in enumerate(self._plan.needs):
+            bits = self._scene.let_in(need.source)
+            if not bits & sources:
+                continue
+            split: dict[tuple[int, ...], int] = {}
+            for key, held in parts.items():
+                for name, some in (((*key, number), held & bits), (key, held & ~bits)):
+                    if some:
+                        split[name] = split.get(name, 0) | some
+            parts = split
+        for key, held in parts.items():
+            yield held, tuple(self._plan.needs[number] for number in key)
+
+    def _closed_to_new_pods(self) -> Iterator[Check]:
+        """Put to Z3, over all clusters that could exist, that a default denial binds every pod of its namespace.
+
+        What passes is compared with what passes where each such namespace has one policy, about all of its pods, with
+        all the rules that its policies have together: then nobody gets through whom no rule there names.
+        """
+        claim = "pods that do not exist yet get through to or from these namespaces only where a rule there names the other end"
+        bound = _bound(self._clusters[1], self._plan.policies)
+        if bound is not None:
+            yield from self._contained(claim, bound)
+
+    def _contained(self, claim: str, outer: Cluster) -> Iterator[Check]:
+        """Yield what Z3 says of the claim that nothing passes with the policies that does not pass in `outer`."""
+        found = compare(outer, self._clusters[1], Relation.CONTAINS, timeout_ms=self._plan.timeout_ms)
+        if found.outcome is Relates.HOLDS:
+            yield Check(claim=claim, holds=True, by=SOLVER)
+            return
+        for question in found.questions:
+            if question.outcome is not Relates.HOLDS:
+                witness = question.counterexample.flow if question.counterexample is not None else None
+                holds = False if question.outcome is Relates.VIOLATED else None
+                yield Check(claim=claim, holds=holds, by=SOLVER, witness=witness, reasons=question.reasons)
+
+    # ---- nothing opens -------------------------------------------------------------------------------------------
+
+    def _nothing_opens(self) -> Check:
+        claim = "nothing passes that does not pass today"
+        for group, later in _pairs(self._now, self._then, -1):
+            found = self._first(
+                group.sources & later.sources,
+                minus(_parts(later.allowed), (*group.allowed, *group.unknown)),
+            )
+            if found is not None:
+                return self._failed(claim, *found, Verdict.ALLOWED)
+        return Check(claim=claim, holds=True, by=SETS)
+
+    def _nothing_could_open(self) -> Iterator[Check]:
+        """Yield what Z3 says of every cluster that could exist.
+
+        It says no where a pod could have labels by which one policy isolates it and a suggested one lets more through.
+        """
+        yield from self._contained(
+            "nothing opens in any cluster that could exist with these policies", self._clusters[0]
+        )
+
+    def _intents(self) -> Iterator[Check]:
+        if not self._plan.intents:
+            return
+        before = verify(self._clusters[0], self._plan.intents, timeout_ms=self._plan.timeout_ms, coverage=False)
+        held = {item.intent.name: item.outcome for item in before.results}
+        after = verify(self._clusters[1], self._plan.intents, timeout_ms=self._plan.timeout_ms, coverage=False)
+        for item in sorted(after.results, key=lambda one: one.intent.name):
+            was = held[item.intent.name].value
+            change = f" (today: {was})" if was != item.outcome.value else ""
+            outcome = {Outcome.HOLDS: True, Outcome.VIOLATED: False, Outcome.UNKNOWN: None}[item.outcome]
+            yield Check(
+                claim=f"intent `{item.intent.name}` holds{change}",
+                holds=outcome,
+                by=BOTH if item.proved_for else SETS,
+                witness=item.evidence.flow if item.evidence is not None else None,
+                reasons=item.reasons,
+            )
+
+
+def _bound(cluster: Cluster, policies: Iterable[NetworkPolicy]) -> Cluster | None:
+    """Return the cluster with one policy for each namespace and direction that one of `policies` denies by default."""
+    denied = {
+        (policy.namespace, direction)
+        for policy in policies
+        if not policy.pod_selector.requirements
+        for direction in policy.types
+    }
+    if not denied:
+        return None
+    kept: list[NetworkPolicy] = []
+    rules: dict[tuple[str, Direction], list[PolicyRule]] = {key: [] for key in denied}
+    for policy in cluster.policies:
+        for direction in policy.types:
+            mine = policy.rules(direction)
+            if (policy.namespace, direction) in denied:
+                rules[policy.namespace, direction] += mine
+            else:
+                kept.append(replace(policy, types=(direction,), name=f"{policy.name}-{direction.value.lower()}"))
+    for (namespace, direction), held in rules.items():
+        inward = direction is Direction.INGRESS
+        kept.append(
+            NetworkPolicy(
+                namespace=namespace,
+                name=f"bound-{direction.value.lower()}",
+                types=(direction,),
+                ingress=tuple(held) if inward else (),
+                egress=() if inward else tuple(held),
+            )
+        )
+    return replace(cluster, policies=tuple(sorted(kept, key=lambda item: (item.namespace, item.name))))
+
+
+def _pairs(one: FlowTable, other: FlowTable, sources: int) -> Iterator[tuple[Group, Group]]:
+    """Yield the groups of two tables that have some of the sources in common."""
+    for group in one.groups:
+        if group.sources & sources & one.ends:
+            for later in other.groups:
+                if group.sources & later.sources & sources:
+                    yield group, later
+
+
+def _parts(boxes: Iterable[Box]) -> Parts:
+    found: Parts = {}
+    for box in boxes:
+        found[box.mask] = found.get(box.mask, 0) | box.destinations
+    return found
+
+
+def passes_today(scene: Scene, need: Need) -> tuple[bool, bool]:
+    """Return whether some flow of a need passes, surely or perhaps, and whether all of its flows surely do."""
+    box, sources = scene.box(need), scene.bits(need.source)
+    table, some, every = scene.tables[0], False, True
+    if not sources or not box.destinations:  # an end of which nothing is loaded
+        return True, False
+    for group in table.groups:
+        chosen = group.sources & sources
+        if not chosen:
+            continue
+        some = some or bool(meets((*group.allowed, *group.unknown), [box]))
+        lacking = minus({box.mask: box.destinations}, group.allowed)
+        every = every and not any(table.pair(chosen, destinations) for destinations in lacking.values())
+    return some, every
