@@ -103,10 +103,14 @@ class Uncovered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """The answers about all intents, violated ones first, and what no intent speaks of."""
+    """The answers about all intents, violated ones first, and what no intent speaks of.
+
+    `left_out` intents are of namespaces that are not reported.
+    """
 
     results: tuple[IntentResult, ...]
     uncovered: tuple[Uncovered, ...] = ()
+    left_out: int = 0
 
     def count(self, outcome: Outcome) -> int:
         """Return how many intents have the outcome."""

@@ -32,10 +32,9 @@ def verification(loaded: Loaded, found: Verification) -> Iterator[str]:
         "intents": (dump(intent_item(item)) for item in found.results),
         "uncovered": (dump(uncovered_item(item)) for item in islice(found.uncovered, MOST_UNCOVERED)),
     }
-    summary = {outcome.value: found.count(outcome) for outcome in Outcome}
-    yield from document(
-        head(loaded, "Verification"), lists, {"summary": {**summary, "uncovered": len(found.uncovered)}}
-    )
+    counts: dict[str, Any] = {outcome.value: found.count(outcome) for outcome in Outcome}
+    summary = with_set({**counts, "uncovered": len(found.uncovered)}, leftOut=found.left_out)
+    yield from document(head(loaded, "Verification"), lists, {"summary": summary})
 
 
 def intent_item(result: IntentResult) -> Item:

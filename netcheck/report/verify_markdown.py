@@ -16,7 +16,8 @@ _TITLES = {Outcome.VIOLATED: "violated", Outcome.UNKNOWN: "unknown"}
 def verify_markdown(loaded: Loaded, found: Verification) -> Iterator[str]:
     """Yield Markdown: a line that sums up, a table of what does not surely hold, the names of what does."""
     numbers = ", ".join(f"{found.count(item):,} {item.value}" for item in Outcome if found.count(item))
-    yield f"**netcheck:** {count(len(found.results), 'intent')}" + (f": {numbers}\n" if numbers else "\n")
+    left_out = f"; {count(found.left_out, 'intent')} of other namespaces left out" if found.left_out else ""
+    yield f"**netcheck:** {count(len(found.results), 'intent')}{': ' if numbers else ''}{numbers}{left_out}\n"
     for outcome, title in _TITLES.items():
         chosen = [item for item in found.results if item.outcome is outcome]
         if chosen:

@@ -113,7 +113,9 @@ def _support(support: Support, style: Style, *, several: bool) -> Iterator[str]:
 
 def _summary(found: Verification, style: Style) -> Iterator[str]:
     numbers = (f"{found.count(outcome):,} {outcome.value}" for outcome in Outcome if found.count(outcome))
-    yield f"{count(len(found.results), 'intent')}: {', '.join(numbers)}"
+    yield f"{count(len(found.results), 'intent')}: {', '.join(numbers) or 'none is about what is reported'}"
+    if found.left_out:
+        yield f"{count(found.left_out, 'intent')} of other namespaces left out"
     if not found.uncovered:
         return
     groups = count(len(found.uncovered), "group")

@@ -168,3 +168,61 @@ class TestInit:
         assert drafted.code == 0
         done = netcheck("verify", QUICKSTART, "--intents", file(drafted.out), "-o", "json")
         assert (done.code, done.json["uncovered"]) == (0, [])
+
+
+class TestNamespaces:
+    """`--only-namespace` and `--exclude-namespace` say which intents are reported and count for the exit code."""
+
+    TEXT = (
+        f"{HEAD}"
+        "  - {name: shop-to-data, deny: {from: shop/api, to: data/db}}\n"
+        "  - {name: closed, deny: {from: internet, to: data/db}}\n"
+        "  - {name: guarded, only: {from: [shop/api, shop/worker, data/db], to: data/db}}\n"
+        "  - {name: watched, deny: {from: monitoring/prometheus, to: internet}}\n"
+        "  - {name: nobody, deny: {from: {namespace: elsewhere}, to: internet}, allowEmpty: true}\n"
+        "  - {name: any, deny: {from: {podSelector: {matchLabels: {tier: test}}}, to: shop/web}, scope: any-pod}\n"
+    )
+
+    def names(self, netcheck, file, *options):
+        done = netcheck("verify", QUICKSTART, "--intents", file(self.TEXT), "-o", "json", *options)
+        checked([done.out])
+        return done, {item["name"] for item in done.json["intents"]}
+
+    @pytest.mark.parametrize(
+        ("options", "names"),
+        [
+            ((), {"shop-to-data", "closed", "guarded", "watched", "nobody", "any"}),
+            (("--only-namespace", "data"), {"shop-to-data", "closed", "guarded", "any"}),
+            (("--only-namespace", "monitoring"), {"watched", "any"}),
+            (("--only-namespace", "shop,monitoring"), {"shop-to-data", "guarded", "watched", "any"}),
+            (("--exclude-namespace", "data"), {"watched", "nobody", "any"}),
+            (("--exclude-namespace", "shop"), {"closed", "guarded", "watched", "nobody"}),
+            (("--exclude-namespace", "elsewhere"), {"shop-to-data", "closed", "guarded", "watched", "any"}),
+            (("--only-namespace", "shop", "--exclude-namespace", "data"), {"any"}),
+        ],
+    )
+    def test_which_intents_are_reported(self, netcheck, file, options, names):
+        done, found = self.names(netcheck, file, *options)
+        assert found == names
+        assert done.json["summary"].get("leftOut", 0) == 6 - len(names)
+
+    def test_intents_that_are_left_out_do_not_count(self, netcheck, file):
+        violated, _ = self.names(netcheck, file)
+        assert violated.code == 1
+        assert self.names(netcheck, file, "--exclude-namespace", "data,shop,monitoring")[0].code == 0
+
+    def test_the_table_says_what_is_left_out(self, netcheck, file):
+        done = netcheck("verify", QUICKSTART, "--intents", file(self.TEXT), "--only-namespace", "monitoring")
+        assert "4 intents of other namespaces left out" in done.out
+
+    def test_what_no_intent_speaks_of_is_cut_too(self, netcheck, file):
+        done, _ = self.names(netcheck, file, "--only-namespace", "monitoring")
+        groups = done.json["uncovered"]
+        assert groups
+        for group in groups:
+            ends = (group["sources"], group["destinations"])
+            assert any(all(name.startswith("monitoring/") for name in names) for names in ends)
+
+    def test_a_namespace_that_nothing_lies_in_is_a_mistake(self, netcheck, file):
+        done = netcheck("verify", QUICKSTART, "--intents", file(self.TEXT), "--only-namespace", "nowhere")
+        assert done.code == 2
