@@ -21,6 +21,9 @@ from netcheck.load.live_fetch import Fetched, Fetcher, Limits, Unreadable, limit
 from netcheck.load.live_kinds import COPIES, NAMESPACES, RESOURCES, SAME_AS, Resource
 from netcheck.model.cluster import Unread
 
+PROBES = ("pods", "networkpolicies.networking.k8s.io", "services")
+"""What a namespace is asked for first: whoever may list none of them is likely to have no rights in it."""
+_FEW_REQUESTS, _MANY_GAPS = 2_000, 100
 _ABSENT = 404
 _FORBIDDEN = 403
 _UNAUTHENTICATED = 401
@@ -227,8 +230,10 @@ class _Run:
         ]
         results = iter([future.result() for future in futures])
         whole = [first if item is namespaces else next(results) for item in served]
+        denied = [item for item, found in zip(served, whole, strict=True) if _is_denied(item, found)]
+        instead = dict(zip([id(item) for item in denied], self._in_namespaces(denied), strict=True))
         return [
-            self._by_namespace(item, found) if _is_denied(item, found) else found
+            self._joined(instead[id(item)], found) if id(item) in instead else found
             for item, found in zip(served, whole, strict=True)
         ]
 
@@ -244,16 +249,37 @@ class _Run:
                     return _Found(unread=(_gap(item, error),))
         return _Found()
 
-    def _by_namespace(self, item: _Served, denied: _Found) -> _Found:
-        """Read a resource namespace by namespace, as its list for the whole cluster is denied (LIVE-6)."""
-        futures = [(name, self._pool.submit(self._one, item, name)) for name in self._namespaces]
-        found = [(name, future.result()) for name, future in futures]
-        read = [name for name, result in found if not result.unread]
-        gaps = tuple(gap for _, result in found for gap in result.unread)
-        if not (self._lists_namespaces and read):
+    def _in_namespaces(self, items: Sequence[_Served]) -> list[list[_Found]]:
+        """Read resources namespace by namespace, as their lists for the whole cluster are denied (LIVE-6).
+
+        Where that would take too many requests, a namespace that denies the first few is not asked for the others.
+        """
+        if len(items) * len(self._namespaces) <= _FEW_REQUESTS:
+            futures = [[self._pool.submit(self._one, item, name) for name in self._namespaces] for item in items]
+            return [[future.result() for future in row] for row in futures]
+        order = sorted(items, key=lambda item: item.resource.label not in PROBES)
+        columns = list(self._pool.map(lambda name: self._until_denied(order, name), self._namespaces))
+        rows = {id(item): [column[place] for column in columns] for place, item in enumerate(order)}
+        return [rows[id(item)] for item in items]
+
+    def _until_denied(self, items: Sequence[_Served], name: str) -> list[_Found]:
+        """Read the resources of one namespace, unless it denies the first few of them."""
+        probes, others = items[: len(PROBES)], items[len(PROBES) :]
+        first = [self._one(item, name) for item in probes]
+        if not all(any(gap.denied for gap in found.unread) for found in first):
+            return [*first, *(self._one(item, name) for item in others)]
+        why = f"not asked for, as the user may not list {', '.join(item.resource.label for item in probes)} there (403)"
+        return [*first, *(_Found(unread=(replace(_denied(item, name), message=why),)) for item in others)]
+
+    def _joined(self, found: Sequence[_Found], denied: _Found) -> _Found:
+        """Return what was read of a resource in all namespaces, and what is missing."""
+        read = [name for name, result in zip(self._namespaces, found, strict=True) if not result.unread]
+        gaps = tuple(gap for result in found for gap in result.unread)
+        many = len(gaps) > _MANY_GAPS and all(gap.denied for gap in gaps)
+        if many or not (self._lists_namespaces and read):
             gaps = (replace(denied.unread[0], besides=tuple(read)),)
-        some = next((result for _, result in found if result.api_version), denied)
-        items = tuple(item for _, result in found for item in result.items)
+        some = next((result for result in found if result.api_version), denied)
+        items = tuple(item for result in found for item in result.items)
         return replace(some, items=items, unread=gaps)
 
     def _one(self, item: _Served, namespace: str) -> _Found:
@@ -281,6 +307,10 @@ def _found(item: _Served, fetched: Fetched) -> _Found:
     if item.resource.group == "projectcalico.org":
         items = tuple(one for one, name in zip(items, _names(items), strict=True) if not name.startswith(COPIES))
     return _Found(items, api_version=fetched.api_version, kind=fetched.kind)
+
+
+def _denied(item: _Served, namespace: str) -> Unread:
+    return _gap(item, Unreadable(_FORBIDDEN, ""), namespace)
 
 
 def _gap(item: _Served, error: Unreadable, namespace: str | None = None) -> Unread:

@@ -116,7 +116,7 @@ def test_unless_the_user_says_so_and_then_without_warnings(secure, tmp_path, cap
 
 def test_a_server_of_another_name(secure, tmp_path):
     server = secure("named")
-    with pytest.raises(InputError, match="127.0.0.1"):
+    with pytest.raises(InputError, match=r"127\.0\.0\.1"):
         read(write(tmp_path, server.url, **CA))
     assert not read(write(tmp_path, server.url, **CA, **{"tls-server-name": "kubernetes.example"})).unread
 
