@@ -17,9 +17,10 @@ from netcheck.engines.repairs_smt import cheapest
 from netcheck.errors import SolverLimit
 from netcheck.logic.atoms import indexes
 from netcheck.model.cluster import Cluster
-from netcheck.model.flow import Decider, Flow, Tier, Verdict
+from netcheck.model.flow import Decider, Flow, PodEnd, Tier, Verdict
 from netcheck.model.intents import Demand, Intent, IntentScope
 from netcheck.model.policy import Direction, NetworkPolicy
+from netcheck.model.profile import Switch
 from netcheck.queries.dataplane import with_phantoms
 from netcheck.queries.flow_table import Parts, meets, minus
 from netcheck.queries.free import WITNESS_POD
@@ -80,6 +81,7 @@ class _Repairer:
         self._held = held
         self._timeout_ms = timeout_ms
         self._end = time.monotonic() + timeout_ms / 1000
+        self._doubt = ""
 
     def repairs(self, most: int) -> Repairs:
         """Return the repairs, the smallest first."""
@@ -97,6 +99,8 @@ class _Repairer:
         chosen = tuple((whole or ranked)[:most])
         if chosen:
             return Repairs(repairs=chosen, message=message if message == _LATE else "")
+        if not message and self._doubt:
+            return Repairs(message=f"whether it would hold is not known after any edit that was tried: {self._doubt}")
         return Repairs(message=message or "no edit that was tried makes it hold")
 
     def _round(self, world: Cluster, found: dict[tuple[Edit, ...], Repair], most: int) -> tuple[str, Cluster | None]:
@@ -145,6 +149,7 @@ class _Repairer:
         after, verified = self._verified(edits)
         mine = next(item for item in verified.results if item.intent == self._intent)
         if mine.outcome is not Outcome.HOLDS:
+            self._doubt = mine.reasons[0].message if mine.reasons else ""
             return mine.evidence.world if mine.evidence is not None else None
         smaller = self._minimal(edits)
         if smaller != edits:
@@ -209,6 +214,7 @@ def _shown(edit: Edit, policies: Sequence[NetworkPolicy]) -> RepairEdit:
         policy=policy.label,
         rule=f"{edit.direction.value.lower()}[{edit.rule}]" if edit.rule is not None else "",
         place=edit.place,
+        edit=edit,
     )
 
 
@@ -244,6 +250,7 @@ class _Proposer:
     def __init__(self, cluster: Cluster, intent: Intent, spaces: Container[str]) -> None:
         self._cluster = cluster
         self._intent = intent
+        self._spaces = spaces
         self._plain = Question(cluster, (replace(intent, scope=IntentScope.EXISTING),))
         self._speller = Speller(cluster, all_labels=all_labels(intent))
         self._candidates = Candidates(cluster, intent, self._speller, spaces)
@@ -337,9 +344,9 @@ class _Proposer:
         model = RepairModel(self._plain, flows, (), closes=False)
         lacking: dict[Direction, set[Cell]] = {direction: set() for direction in Direction}
         for cell in model.cells():
-            for direction in Direction:
-                if model.lacks(cell, direction):
-                    lacking[direction].add(cell)
+            ways = [direction for direction in Direction if model.lacks(cell, direction)]
+            for direction in ways or Direction:
+                lacking[direction].add(cell)
         for direction, subject_ends, peer_ends in (
             (Direction.INGRESS, asked.destinations.members, asked.sources.members),
             (Direction.EGRESS, asked.sources.members, asked.destinations.members),
@@ -387,16 +394,9 @@ class _Proposer:
         """Return the ports to open: those asked; if any will do, those that the destinations declare."""
         if self._intent.ports is not None:
             return self._plain.engine.connections(mask)
-        asked = self._plain.asked[0]
-        if asked.choices:
+        if self._plain.asked[0].choices:
             return self._plain.engine.connections(mask)
-        universe = self._plain.engine.universe
-        positions = [
-            position
-            for number in indexes(asked.destinations.possible & self._plain.table.pods)
-            for position in universe.elements[number].members
-        ]
-        return declared(self._cluster.pods[position] for position in positions)
+        return _declared_by_destinations(self._plain)
 
     # ---- why there is none -------------------------------------------------------------------------------------
 
@@ -410,6 +410,13 @@ class _Proposer:
         for direction in Direction:
             cluster = with_default(cluster, direction, allows=self._opens)
         text = f"{end_text(source)} -> {end_text(destination)} {protocol.value}/{ports.lowest}"
+        spaces = [end.pod.namespace for end in (source, destination) if isinstance(end, PodEnd)]
+        if any(space not in self._spaces for space in spaces):
+            return f"no NetworkPolicy selects pods of a namespace that does not exist yet: {text}"
+        if self._opens and self._cluster.profile.host_net_peer is not Switch.YES:
+            for end in (source, destination):
+                if isinstance(end, PodEnd) and end.pod.host_network and not end.pod.addresses:
+                    return f"{end_text(end)} is on the host network, where no selector meets it, at an address not known: {text}"
         try:
             decision = decide(cluster, flow)
         except OracleLimit:
@@ -480,13 +487,25 @@ def _lacking(question: Question, asked: Asked) -> Iterator[tuple[int, Parts]]:
 
 
 def _on_one_port(question: Question, lacking: Parts) -> Parts:
-    """Return destinations with the lowest of the ports that they declare, where any port will do."""
+    """Return destinations with one of the ports to open, one that they declare if they do, where any port will do."""
     universe, cluster = question.engine.universe, question.cluster
+    opened = universe.ports.mask(_declared_by_destinations(question))
     found: Parts = {}
     for mask, destinations in lacking.items():
         for number in indexes(destinations):
             members = universe.elements[number].members if number < universe.pod_count else ()
-            wanted = universe.ports.mask(declared(cluster.pods[position] for position in members)) & mask or mask
+            own = universe.ports.mask(declared(cluster.pods[position] for position in members)) & opened & mask
+            wanted = own or opened & mask or mask
             low = wanted & -wanted
             found[low] = found.get(low, 0) | 1 << number
     return found
+
+
+def _declared_by_destinations(question: Question) -> ConnectionSet:
+    """Return the ports that the destinations declare, all ports if they declare none."""
+    universe = question.engine.universe
+    return declared(
+        question.cluster.pods[position]
+        for number in indexes(question.asked[0].destinations.possible & question.table.pods)
+        for position in universe.elements[number].members
+    )

@@ -140,12 +140,15 @@ class Candidates:
             for position, pod in enumerate(self._cluster.pods)
             if pod.namespace == space and position not in chosen and self._is_isolated(pod, view.direction)
         }
-        found = list(self._selectors(view.ends, space, chosen))
         pods = self._cluster.pods
+        found = list(self._selectors(view.ends, space, chosen))
         exact = [one for one in found if not any(one.matches(pods[position].labels) for position in isolated)]
-        if not exact and (apart := self._speller.apart(chosen, isolated)) is not None:
-            exact = [apart]
-        yield from exact or found
+        rest = {position for position in chosen if not any(one.matches(pods[position].labels) for one in exact)}
+        if rest and (apart := self._speller.apart(rest, isolated)) is not None:
+            yield apart
+        elif rest:
+            exact = found
+        yield from exact
 
     def _is_isolated(self, pod: Pod, direction: Direction) -> bool:
         return any(
@@ -159,7 +162,9 @@ class Candidates:
         found: dict[LabelSelector, None] = {}
         for item in ends or ():
             wanted = item.selector
-            if wanted is not None and (wanted.namespaces is None or space in wanted.namespaces):
+            if wanted is None or (wanted.namespaces is not None and space not in wanted.namespaces):
+                continue
+            if any(wanted.pods.matches(self._cluster.pods[position].labels) for position in chosen):
                 found[wanted.pods] = None
         named = self._speller.selector(space, chosen)
         if named is not None:

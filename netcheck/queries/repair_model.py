@@ -259,24 +259,33 @@ class RepairModel:
         return self._choice(self._opens)
 
     def _opens(self, cell: Cell) -> tuple[Way, ...]:
-        needs = []
-        for direction in Direction:
-            subject, peer = _ends(cell, direction)
-            if subject >= self._universe.pod_count or not self.lacks(cell, direction):
-                continue
-            space = self._universe.elements[subject].namespace
-            needs.append(
-                tuple(
-                    number
-                    for number in self._edits_near.get((space, direction), ())
-                    if self._reach.selected(len(self._policies) + number, direction)[0] >> subject & 1
-                    and self._edit_lets(number, subject, peer, cell.mask, surely=True)
-                )
-            )
-        return (Way(tuple(sorted(set(needs)))),) if needs and all(needs) else ()
+        if not self._ceiling.pair(cell.source, cell.destination).allowed & cell.mask:
+            return ()
+        lacking = [direction for direction in Direction if self.lacks(cell, direction)]
+        if lacking:
+            needs = [self._openings(cell, direction) for direction in lacking]
+            return (Way(tuple(sorted(set(needs)))),) if all(needs) else ()
+        # To be selected by any policy may be what it takes (ADM-10).
+        needs = [need for direction in Direction if (need := self._openings(cell, direction))]
+        return tuple(Way((need,)) for need in needs)
+
+    def _openings(self, cell: Cell, direction: Direction) -> tuple[int, ...]:
+        """Return the edits after which a direction lets a flow through."""
+        subject, peer = _ends(cell, direction)
+        if subject >= self._universe.pod_count:
+            return ()
+        space = self._universe.elements[subject].namespace
+        return tuple(
+            number
+            for number in self._edits_near.get((space, direction), ())
+            if self._reach.selected(len(self._policies) + number, direction)[0] >> subject & 1
+            and self._edit_lets(number, subject, peer, cell.mask, surely=True)
+        )
 
     def lacks(self, cell: Cell, direction: Direction) -> bool:
         """Return whether a direction may deny a flow, whatever the other does."""
+        if _ends(cell, direction)[0] >= self._universe.pod_count:
+            return False
         return not self._pair("open", _OTHER[direction], cell).allowed & cell.mask
 
     # ---- the choice --------------------------------------------------------------------------------------------
@@ -350,6 +359,14 @@ class RepairModel:
             engine = self._settled[how, direction]
             found = self._pairs[key] = engine.pair(cell.source, cell.destination)
         return found
+
+    @cached_property
+    def _ceiling(self) -> SetEngine:
+        """The cluster in which NetworkPolicies allow everything: what is denied there, others deny."""
+        cluster = self._cluster
+        for direction in Direction:
+            cluster = with_default(cluster, direction, allows=True)
+        return SetEngine(cluster, universe=self._universe)
 
     @cached_property
     def _settled(self) -> dict[tuple[str, Direction], SetEngine]:

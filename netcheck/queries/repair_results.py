@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from netcheck.errors import Place
 from netcheck.model.policy import NetworkPolicy
+from netcheck.queries.repair_edits import Edit
 from netcheck.values.connections import ConnectionSet
 
 
@@ -17,6 +18,7 @@ class RepairEdit:
         action: `remove-rule`, `narrow-peer`, `add-policy` ...
         policy: the label of the policy that is edited or added.
         rule: `ingress[0]` or the like; empty where no rule that exists is edited.
+        edit: what `repair_edits.applied` takes.
     """
 
     action: str
@@ -24,6 +26,7 @@ class RepairEdit:
     policy: str
     rule: str = ""
     place: Place | None = field(default=None, compare=False)
+    edit: Edit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
