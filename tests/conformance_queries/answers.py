@@ -14,10 +14,14 @@ from netcheck.engines.sets import SetEngine
 from netcheck.load.loader import LoadOptions, load
 from netcheck.model.policy import Direction, IPBlockPeer
 from netcheck.model.profile import PROFILES, Switch
+from netcheck.queries.connections import connections
 from netcheck.queries.diff import diff
 from netcheck.queries.diff_sides import Sides
 from netcheck.queries.endpoints import Resolution
 from netcheck.queries.results import EndpointType
+from netcheck.values.addresses import IPSet, address_number
+from netcheck.values.connections import ConnectionSet
+from netcheck.values.ports import PortSet, Protocol
 
 BLOCKS_MATCH_NO_PODS = PROFILES["generic"].with_switch("cidr_matches_pods", Switch.NO)
 
@@ -228,16 +232,10 @@ def redundant(cluster):
     """Policies that can go, each by itself, and rules that can go of those that cannot."""
     total = 0
     for policy in cluster.policies:
-        rest = tuple(one for one in cluster.policies if one is not policy)
-        if not differ(cluster, replace(cluster, policies=rest)):
+        if not differ(cluster, changed(cluster, policy)):
             total += 1
             continue
-        for field in ("ingress", "egress"):
-            rules = getattr(policy, field)
-            for number in range(len(rules)):
-                fewer = replace(policy, **{field: (*rules[:number], *rules[number + 1 :])})
-                changed = tuple(fewer if one is policy else one for one in cluster.policies)
-                total += not differ(cluster, replace(cluster, policies=changed))
+        total += sum(not differ(cluster, changed(cluster, policy, fewer)) for _, fewer in less_a_rule(policy))
     return total
 
 
@@ -282,7 +280,125 @@ def disjointness(clusters, _):
     return sum(bool(selected(one, a) & selected(other, b)) for a, b in product(one.policies, other.policies))
 
 
+def sanity(clusters, _):
+    return sum(issues(cluster) for cluster in clusters)
+
+
+def issues(cluster):
+    """Policies and rules that are empty, and the rest that is redundant, of which nothing is said if all is vacuous."""
+    vacuous = bool(vacuity([cluster], {}))
+    empty = sum(empty_parts(cluster, policy) if selected(cluster, policy) else 1 for policy in cluster.policies)
+    if vacuous:
+        return 1 + empty
+    return empty + sum(superfluous(cluster, policy) for policy in cluster.policies if selected(cluster, policy))
+
+
+def superfluous(cluster, policy):
+    """1 if a policy can go that is not the only one, else how many of its rules that match something can."""
+    if len(cluster.policies) > 1 and not differ(cluster, changed(cluster, policy)):
+        return 1
+    return sum(
+        not differ(cluster, changed(cluster, policy, fewer))
+        for rule, fewer in less_a_rule(policy)
+        if not rule.peers or any(matched(cluster, policy, peer) for peer in rule.peers)
+    )
+
+
+def changed(cluster, policy, *instead):
+    found = (one for old in cluster.policies for one in (instead if old is policy else (old,)))
+    return replace(cluster, policies=tuple(found))
+
+
+def less_a_rule(policy):
+    """Yield each rule of a policy, and the policy without it."""
+    for field in ("ingress", "egress"):
+        rules = getattr(policy, field)
+        for number, rule in enumerate(rules):
+            yield rule, replace(policy, **{field: (*rules[:number], *rules[number + 1 :])})
+
+
+# ---- maps ----------------------------------------------------------------------------------------------------------
+
+
+def map_differences(cluster, derived):
+    """Return the pairs of pods, and of pods and IPv4 addresses, whose connections are not those of a printed map.
+
+    Pods that only one of the two knows are left out: the other analyzer invents some, and knows completed ones.
+    """
+    found = connections(cluster, resolution=Resolution.POD)
+    cut = pieces(found.endpoints, derived["peers"])
+    mine = [ours_of(endpoint, cut) for endpoint in found.endpoints]
+    theirs = printed(derived, cut)
+    known = {end for ends in mine for end in ends} & {end for peer in derived["peers"] for end in theirs_of(peer, cut)}
+    ours = {}
+    for row in (*found.rows(), *found.unknown):
+        for pair in product(mine[row.source], mine[row.destination]):
+            if not row.via:
+                ours[pair] = None if row.reasons else row.connections
+    none = ConnectionSet.none()
+    pairs = (pair for pair in {*ours, *theirs} if pair[0] != pair[1] and known.issuperset(pair))
+    return sorted((pair for pair in pairs if ours.get(pair, none) != theirs.get(pair, none)), key=str)
+
+
+def pieces(endpoints, peers):
+    """Return the IPv4 addresses, cut where either side cuts."""
+    blocks = [IPSet(end.addresses.v4, ()) for end in endpoints if end.type is EndpointType.IP]
+    found = {(block & IPSet((span(peer),), ())).v4 for block in blocks for peer in peers if is_range(peer)}
+    least = [one for one in found if one and not any(other and inside(other, one) for other in found - {one})]
+    return sorted(least)
+
+
+def inside(one, other):
+    return (IPSet(one, ()) & IPSet(other, ())).v4 == one
+
+
+def is_range(peer):
+    return peer[0].isdigit() and "/" not in peer
+
+
+def span(peer):
+    first, _, last = peer.partition("-")
+    return address_number(first)[1], address_number(last or first)[1]
+
+
+def ours_of(endpoint, cut):
+    if endpoint.type is EndpointType.IP:
+        return [piece for piece in cut if inside(piece, endpoint.addresses.v4)]
+    return [f"{endpoint.namespace}/{endpoint.name}"] if endpoint.type is EndpointType.WORKLOAD else []
+
+
+def theirs_of(peer, cut):
+    """Return the ends of a printed peer; the first pod of a template stands for it."""
+    if is_range(peer):
+        return [piece for piece in cut if inside(piece, (span(peer),))]
+    return [peer.removesuffix("-1")]
+
+
+def printed(derived, cut):
+    """Return the connections of a printed map by pairs of ends."""
+    peers = [theirs_of(peer, cut) for peer in derived["peers"]]
+    found = {}
+    for source, kind, targets, *_ in derived["rows"]:
+        allowed = connection_set(derived["conns"][kind])
+        for pair in product(peers[source], (end for target in targets for end in peers[target])):
+            found[pair] = found.get(pair, ConnectionSet.none()) | allowed
+    return found
+
+
+def connection_set(text):
+    """Return connections as printed: all, ports by protocol, or boxes of which paths and hosts are left aside."""
+    if text == "all":
+        return ConnectionSet.all()
+    found = ConnectionSet.none()
+    for box in text.get("cubes", [text]):
+        for protocol in box.get("protocols", box):
+            ranges = box.get("dst_ports", [[1, 65535]]) if "protocols" in box else box[protocol]
+            found |= ConnectionSet.of({Protocol(protocol): PortSet.of(*map(tuple, ranges))})
+    return found
+
+
 ANSWERS = {
+    "sanity": sanity,
     "emptiness": emptiness,
     "disjointness": disjointness,
     "equivalence": equivalence,
