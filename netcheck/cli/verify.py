@@ -64,7 +64,8 @@ def verify(inputs: Inputs, *, files: tuple[str, ...], why: bool, repair: bool, s
     if repair:
         from netcheck.queries.repair import with_repairs  # noqa: PLC0415 - the solver is loaded when it is wanted
 
-        found = with_repairs(loaded.cluster, found, timeout_ms=timeout_ms)
+        reported = {item.intent.name for item in _scoped(loaded, found, inputs).results}
+        found = with_repairs(loaded.cluster, found, timeout_ms=timeout_ms, of=reported)
     found = _scoped(loaded, found, inputs)
     if to_stdout(outputs) not in ("json", "sarif", "github"):
         screen.show_problems(loaded.problems, verbose=inputs.verbose, quiet=inputs.quiet)

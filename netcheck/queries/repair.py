@@ -50,13 +50,23 @@ _MOST_SPACES = 4
 """In more namespaces than this the pods that an intent does not list are not edited one namespace after the other."""
 
 
-def with_repairs(cluster: Cluster, found: Verification, *, timeout_ms: int, most: int = MOST_REPAIRS) -> Verification:
-    """Return the verification with at most `most` repairs of each violated intent; `timeout_ms` for the choice of each."""
+def with_repairs(
+    cluster: Cluster,
+    found: Verification,
+    *,
+    timeout_ms: int,
+    most: int = MOST_REPAIRS,
+    of: Container[str] | None = None,
+) -> Verification:
+    """Return the verification with at most `most` repairs of each violated intent; `timeout_ms` for those of each.
+
+    `of`, unless None, holds the names of the intents to repair: the others are only not to be broken.
+    """
     intents = tuple(item.intent for item in found.results)
     held = frozenset(item.intent.name for item in found.results if item.outcome is Outcome.HOLDS)
     results = tuple(
         replace(item, repairs=_Repairer(cluster, item, intents, held, timeout_ms).repairs(most))
-        if item.outcome is Outcome.VIOLATED
+        if item.outcome is Outcome.VIOLATED and (of is None or item.intent.name in of)
         else item
         for item in found.results
     )
@@ -140,7 +150,8 @@ class _Repairer:
     def _rank(self, repair: Repair) -> tuple[object, ...]:
         ports = sum(item.pairs * _size(item.connections) for item in repair.effects)
         texts = [edit.text for edit in repair.edits]
-        return self._is_bold(repair), len(repair.edits), repair.opened + repair.closed, ports, texts
+        written = sum(item.edit.size for item in repair.edits)
+        return self._is_bold(repair), len(repair.edits), repair.opened + repair.closed, ports, written, texts
 
     def _tried(
         self, edits: tuple[Edit, ...], effects: Effects, found: dict[tuple[Edit, ...], Repair]

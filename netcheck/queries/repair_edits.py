@@ -30,6 +30,17 @@ class Action(Enum):
     ADD_POLICY = "add-policy"
 
 
+_WRITTEN = {
+    Action.REMOVE_PEER: 0,
+    Action.REMOVE_RULE: 0,
+    Action.NARROW_PORTS: 1,
+    Action.ADD_PORT: 1,
+    Action.NARROW_PEER: 1,
+    Action.ADD_PEER: 1,
+    Action.REPLACE_RULE: 3,
+    Action.ADD_RULE: 3,
+    Action.ADD_POLICY: 4,
+}
 OF_ONE_PEER = frozenset({Action.REMOVE_PEER, Action.NARROW_PEER})
 OF_A_RULE = frozenset({Action.REMOVE_RULE, Action.NARROW_PORTS, Action.REPLACE_RULE})
 WIDENS = frozenset({Action.ADD_PEER, Action.ADD_PORT, Action.ADD_RULE})
@@ -57,6 +68,12 @@ class Edit:
     rules: tuple[PolicyRule, ...] = ()
     new: NetworkPolicy | None = None
     place: Place | None = field(default=None, compare=False)
+
+    @property
+    def size(self) -> int:
+        """About how much is written; nothing where something is removed."""
+        rules = self.new.rules(self.direction) if self.new is not None else self.rules
+        return _WRITTEN[self.action] + len(self.peers) + sum(len(rule.peers) for rule in rules)
 
     def then(self, policies: Sequence[NetworkPolicy]) -> tuple[PolicyRule, ...]:
         """Return what stands in the place of what is edited afterwards, or what is let through in addition."""

@@ -226,3 +226,59 @@ class TestNamespaces:
     def test_a_namespace_that_nothing_lies_in_is_a_mistake(self, netcheck, file):
         done = netcheck("verify", QUICKSTART, "--intents", file(self.TEXT), "--only-namespace", "nowhere")
         assert done.code == 2
+
+
+class TestRepair:
+    POLICY = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: open, namespace: b}
+spec: {podSelector: {}, ingress: [{from: [{namespaceSelector: {}}]}]}
+---
+"""
+    DENY = f"{HEAD}  - {{name: closed, deny: {{from: all-pods, to: b/a}}, allowEmpty: true}}\n"
+    OTHER = (
+        "---\napiVersion: v1\nkind: Pod\nmetadata: {name: c, namespace: d}\nspec: {containers: [{name: c, image: i}]}\n"
+    )
+
+    def test_the_table_lists_repairs_with_places_and_what_else_changes(self, netcheck, file):
+        sources = file(self.POLICY + STRAY + self.OTHER, "all.yaml")
+        done = netcheck("verify", sources, "--intents", file(self.DENY), "--repair")
+        assert done.code == 1
+        assert "  repair 1 of " in done.out
+        assert (
+            "(1 edit; changes nothing else)\n    remove `ingress[0]` of NetworkPolicy b/open\n      all.yaml:5:"
+            in done.out
+        )
+
+    def test_a_new_policy_is_written_as_yaml(self, netcheck, file):
+        sources = file(STRAY + self.OTHER, "all.yaml")
+        done = netcheck("verify", sources, "--intents", file(self.DENY), "--repair")
+        assert (
+            "      kind: NetworkPolicy\n      metadata:\n        name: closed-ingress\n        namespace: b\n"
+            in done.out
+        )
+
+    def test_json_has_the_policies_as_they_are_afterwards(self, netcheck, file):
+        sources = file(self.POLICY + STRAY + self.OTHER, "all.yaml")
+        done = netcheck("verify", sources, "--intents", file(self.DENY), "--repair", "-o", "json")
+        (intent,) = checked(done.out)["intents"]
+        best = intent["repairs"][0]
+        assert (best["edits"][0]["action"], best["edits"][0]["line"]) == ("remove-rule", 5)
+        assert (best["opens"], best["closes"], best["policies"][0]["new"]) == (0, 0, False)
+        assert "ingress:" not in best["policies"][0]["manifest"]
+
+    def test_why_there_is_none_is_said(self, netcheck, file):
+        done = netcheck(
+            "verify",
+            file(STRAY, "all.yaml"),
+            "--intents",
+            file(self.DENY.replace(", allowEmpty: true", "")),
+            "--repair",
+        )
+        assert "  no repair: it matches nothing, which no policy changes\n" in done.out
+
+    def test_without_the_option_there_are_none(self, netcheck, file):
+        sources = file(self.POLICY + STRAY + self.OTHER, "all.yaml")
+        done = netcheck("verify", sources, "--intents", file(self.DENY), "-o", "json")
+        assert "repairs" not in checked(done.out)["intents"][0]
