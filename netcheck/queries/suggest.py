@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from netcheck.logic.atoms import indexes
 from netcheck.model.cluster import Cluster
+from netcheck.model.flow import Tier
 from netcheck.model.intents import Demand
 from netcheck.model.policy import Direction
 from netcheck.model.profile import Switch
@@ -21,14 +22,14 @@ from netcheck.queries.suggest_cells import Open, wanted
 from netcheck.queries.suggest_groups import Groups, workloads_of
 from netcheck.queries.suggest_needs import Gathered, Sources, gather
 from netcheck.queries.suggest_policies import compose
-from netcheck.queries.suggest_proof import Plan, Scene, passes_today, prove
+from netcheck.queries.suggest_proof import Plan, Scene, passes_today, passing_parts, prove
 from netcheck.queries.suggest_results import Gap, Need, NeedKind, Suggestions
 
 OWN_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 """Namespaces of the cluster's own parts: what they need no manifest tells, so they are left alone unless asked for."""
 
 DEFAULT_TIMEOUT_MS = 10_000
-_WEAK = frozenset({NeedKind.SERVICES, NeedKind.DNS})
+_WEAK = frozenset({NeedKind.SERVICES, NeedKind.DNS, NeedKind.POLICIES})
 """Kinds of which nobody said that it is needed by whom: what is denied of them is no news."""
 
 
@@ -72,7 +73,8 @@ class _Run:
             return Suggestions(notes=("nothing enforces policies in this cluster (--cni), so none is suggested",))
         gathered = gather(self._cluster, self._sources)
         scene = Scene((self._cluster,), self._groups, gathered.needs)
-        open_ = self._open(scene)
+        gaps = self._gaps_of(scene)
+        open_ = self._open(gaps)
         needs = tuple(self._usable(scene, gathered, open_))
         composed = compose(
             self._cluster,
@@ -95,9 +97,7 @@ class _Run:
             timeout_ms=self._timeout_ms,
         )
         return Suggestions(
-            gaps=tuple(
-                self._gaps(open_, {item.policy.namespace: item.policy.name for item in policies if item.denies})
-            ),
+            gaps=tuple(self._gaps(gaps, {item.policy.namespace: item.policy.name for item in policies if item.denies})),
             needs=tuple(needs[number] for number in served),
             policies=policies,
             dropped=tuple(gathered.dropped),
@@ -106,8 +106,8 @@ class _Run:
             smallest=composed.smallest,
         )
 
-    def _open(self, scene: Scene) -> Open:
-        """Return the groups with a pod that no policy isolates, in the directions and namespaces of the scope."""
+    def _gaps_of(self, scene: Scene) -> Open:
+        """Return the groups with a pod that nothing restricts, in the directions and namespaces of the scope."""
         engine, class_of = scene.engines[0], scene.universe.class_of
         found = dict.fromkeys(Direction, 0)
         for number, group in enumerate(self._groups.groups):
@@ -116,6 +116,15 @@ class _Run:
             for direction in self._scope.directions:
                 if not all(engine.is_isolated(class_of[position], direction) for position in group.pods):
                     found[direction] |= 1 << number
+        return Open(groups=found)
+
+    def _open(self, gaps: Open) -> Open:
+        """Return whom a policy that denies by default newly isolates: beside the gaps pods that only admin policies restrict."""
+        found = {}
+        for direction, groups in gaps.groups.items():
+            isolated = self._groups.isolated(self._cluster.policies, direction) | self._groups.phantoms
+            namespaces = {self._groups.groups[number].namespace for number in indexes(groups)}
+            found[direction] = sum(self._groups.of_namespace(name) for name in namespaces) & ~isolated
         return Open(groups=found)
 
     def _usable(self, scene: Scene, gathered: Gathered, open_: Open) -> Iterator[Need]:
@@ -129,6 +138,8 @@ class _Run:
                 some, every = passes_today(scene, item) if item is need else (True, True)
                 if item.opens:
                     yield replace(item, opens=not every)
+                elif some and not every and self._has_baseline and item is need:
+                    yield from passing_parts(scene, item)
                 elif some:
                     yield item
                 elif (
@@ -136,10 +147,15 @@ class _Run:
                 ):
                     gathered.drop(item.text, f"{item.why}: policies deny it today", item.place)
 
-    def _gaps(self, open_: Open, closed_by: dict[str, str]) -> Iterator[Gap]:
+    @property
+    def _has_baseline(self) -> bool:
+        """Whether there are denials that a NetworkPolicy lifts from the pods that it selects (ADM-12): none may be lifted."""
+        return any(policy.tier is Tier.BASELINE for policy in self._cluster.admin)
+
+    def _gaps(self, gaps: Open, closed_by: dict[str, str]) -> Iterator[Gap]:
         for name in sorted(self._cluster.namespaces):
             for direction in Direction:
-                held = open_.groups[direction] & self._groups.of_namespace(name)
+                held = gaps.groups[direction] & self._groups.of_namespace(name)
                 if held:
                     chosen = [self._groups.groups[number] for number in indexes(held)]
                     pod = self._cluster.pods[chosen[0].pods[0]]

@@ -13,6 +13,7 @@ from itertools import combinations
 from netcheck.engines.covers import cheapest_cover
 from netcheck.logic.atoms import indexes
 from netcheck.model.cluster import Cluster
+from netcheck.model.policy import Direction, NetworkPolicy
 from netcheck.queries.dataplane import is_phantom
 from netcheck.queries.verify_any_pod import GENERATED_LABELS
 from netcheck.values.labels import LabelSelector, Operator, Requirement
@@ -120,6 +121,14 @@ class Groups:
                     held |= self._having.get((namespace, item.key, value), 0)
             positive = item.operator in (Operator.IN, Operator.EXISTS)
             found &= held if positive else ~held
+        return found
+
+    def isolated(self, policies: Iterable[NetworkPolicy], direction: Direction) -> int:
+        """Return the groups that some NetworkPolicy selects in a direction (NP-4)."""
+        found = 0
+        for policy in policies:
+            if direction in policy.types:
+                found |= self.matching(policy.namespace, policy.pod_selector)
         return found
 
     # ---- selectors -----------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from netcheck.model.cluster import Cluster
 from netcheck.model.evidence import Evidence
 from netcheck.model.intents import Demand, Intent, IntentEnd, IntentPort, NamedEnd, SelectedPods
 from netcheck.model.objects import Monitor, ServiceType
+from netcheck.model.policy import Direction, IPBlockPeer, NetworkPolicy, Peer, PodPeer, PolicyRule
 from netcheck.queries.cluster_dns import (
     NODE_LOCAL,
     OPENSHIFT,
@@ -93,6 +94,7 @@ class _Gatherer:
         steps = (
             (NeedKind.INTENTS, self._intents),
             (NeedKind.FLOWS, self._flows),
+            (NeedKind.POLICIES, self._policies),
             (NeedKind.ROUTES, self._routes),
             (NeedKind.DOORS, self._doors),
             (NeedKind.NAMES, self._names),
@@ -220,6 +222,69 @@ class _Gatherer:
             return
         for held, chosen in found.items():
             yield self._pods(chosen), held
+
+    # ---- policies that are there ---------------------------------------------------------------------------------
+
+    def _policies(self) -> None:
+        """What a rule lets through by name somebody wanted: it is to pass the other end too.
+
+        A rule for everybody, or for every pod, names nobody.
+        """
+        for policy in self._cluster.policies:
+            chosen = self._matching(policy.namespace, policy.pod_selector)
+            for direction in policy.types:
+                for rule in policy.rules(direction) if chosen else ():
+                    for peer in rule.peers:
+                        self._of_rule(policy, direction, rule, chosen, peer)
+
+    def _of_rule(
+        self, policy: NetworkPolicy, direction: Direction, rule: PolicyRule, chosen: frozenset[int], peer: Peer
+    ) -> None:
+        if isinstance(peer, IPBlockPeer) or not _names_somebody(peer):
+            return
+        others = self._peers(policy.namespace, peer)
+        sources, destinations = (others, chosen) if direction is Direction.INGRESS else (chosen, others)
+        told = _Told(NeedKind.POLICIES, f"{policy.label} lets it through on its side", rule.place)
+        for held, pods in self._rule_ports(rule, destinations).items():
+            if sources and pods:
+                self._need(told, self._pods(sources), self._pods(pods), held)
+
+    def _matching(self, namespace: str, selector: LabelSelector) -> frozenset[int]:
+        pods = self._cluster.pods
+        return frozenset(
+            position
+            for position in self._near.get(namespace, ())
+            if selector.matches(pods[position].labels) and not pods[position].host_network
+        )
+
+    def _peers(self, namespace: str, peer: PodPeer) -> frozenset[int]:
+        everything = LabelSelector.everything()
+        if peer.namespace_selector is None:
+            return self._matching(namespace, peer.pod_selector or everything)
+        return frozenset(
+            position
+            for name, space in self._cluster.namespaces.items()
+            if peer.namespace_selector.matches(space.labels)
+            for position in self._matching(name, peer.pod_selector or everything)
+        )
+
+    def _rule_ports(self, rule: PolicyRule, destinations: frozenset[int]) -> dict[ConnectionSet, set[int]]:
+        """Return the ports of a rule with the destinations at which it means them: a name is looked up at each (NP-26)."""
+        numbers = ConnectionSet.none() if rule.ports else ConnectionSet.all()
+        names = []
+        for port in rule.ports:
+            protocol = Protocol(port.protocol)
+            if isinstance(port.port, str):
+                names.append((port.port, protocol))
+                continue
+            held = PortSet.all() if port.port is None else PortSet.of((port.port, port.end_port or port.port))
+            numbers |= ConnectionSet.of({protocol: held})
+        found: dict[ConnectionSet, set[int]] = {}
+        for position in destinations:
+            held_here = numbers | self._resolver.named(position, tuple(names)) if names else numbers
+            if held_here:
+                found.setdefault(held_here, set()).add(position)
+        return found
 
     # ---- ways in -------------------------------------------------------------------------------------------------
 
@@ -420,6 +485,16 @@ class _Called:
         """Return whether a need leads to a pod's port from elsewhere."""
         assert target.pod is not None
         return single(target.protocol, target.number) <= self._ports.get(target.pod, ConnectionSet.none())
+
+
+def _names_somebody(peer: PodPeer) -> bool:
+    requirements = [
+        item
+        for selector in (peer.pod_selector, peer.namespace_selector)
+        if selector is not None
+        for item in selector.requirements
+    ]
+    return bool(requirements) or peer.namespace_selector is None
 
 
 def _dns_port(number: int) -> ConnectionSet:

@@ -77,6 +77,7 @@ class _Composer:
         self._wanted = wanted
         self._timeout_ms = timeout_ms
         self._meant: dict[SelectedPods, int] = {}
+        self._by_group: dict[int, Cells] = {}
         self.smallest = True
 
     def namespace(self, namespace: str, open_: Open) -> Iterator[Suggestion]:
@@ -116,10 +117,18 @@ class _Composer:
     def _reduced(self, cells: Cells) -> Cells:
         """Return cells without what a broader peer of the same cells covers."""
         found: Cells = {}
+        broad = [cell for cell in cells.items() if not isinstance(cell[0][1], GroupPeer)]
         for (direction, symbol), mask in cells.items():
-            others = ((key, held) for key, held in cells.items() if key != (direction, symbol))
+            others = (cell for cell in broad if cell[0] != (direction, symbol))
             if left := self._beside(direction, symbol, mask, others):
                 found[direction, symbol] = left
+        return found
+
+    def _of_group(self, number: int) -> Cells:
+        """Return what is wanted of one group."""
+        found = self._by_group.get(number)
+        if found is None:
+            found = self._by_group[number] = self._reduced(self._wanted.groups.get(number, {}))
         return found
 
     def _beside(
@@ -156,7 +165,7 @@ class _Composer:
         """Return what a group needs beside what the policies by label let through."""
         found: Cells = {}
         held = [item for item in planned if item.groups >> number & 1]
-        for (direction, symbol), mask in self._reduced(self._wanted.groups.get(number, {})).items():
+        for (direction, symbol), mask in self._of_group(number).items():
             others = (cell for item in held for cell in item.cells.items())
             if left := self._beside(direction, symbol, mask, others):
                 found[direction, symbol] = left
@@ -210,7 +219,7 @@ class _Composer:
     def _common(self, groups: int) -> Cells:
         found: Cells | None = None
         for number in indexes(groups):
-            cells = self._reduced(self._wanted.groups.get(number, {}))
+            cells = self._of_group(number)
             if found is None:
                 found = dict(cells)
             else:

@@ -29,6 +29,7 @@ from netcheck.queries.suggest_groups import Groups
 from netcheck.queries.suggest_results import Check, Need, NeedEnd
 from netcheck.queries.verify import verify
 from netcheck.queries.verify_results import Outcome
+from netcheck.values.addresses import IPSet
 
 SETS, SOLVER, BOTH = "sets", "z3", "sets and z3"
 
@@ -77,6 +78,18 @@ class Scene:
     def pods(self, groups: int) -> int:
         """Return the elements of some groups."""
         return mask_of({self.universe.class_of[position] for position in self._groups.pods_of(groups)})
+
+    def end(self, end: NeedEnd, bits: int) -> NeedEnd:
+        """Return the part of an end that some elements are; of clients outside there are no parts."""
+        if end.anybody:
+            return end
+        universe = self.universe
+        pods = frozenset(
+            member for number in indexes(bits & self.tables[0].pods) for member in universe.elements[number].members
+        )
+        atoms = list(indexes(bits >> universe.atom_offset))
+        addresses = universe.addresses.addresses(atoms) & end.addresses if atoms else IPSet.none()
+        return NeedEnd(text=end.text, pods=pods, addresses=addresses)
 
     def box(self, need: Need) -> Box:
         """Return where a need leads."""
@@ -154,7 +167,7 @@ class _Prover:
             if lost is not None:
                 return self._failed("every needed connection that passes today still passes", *lost, Verdict.DENIED)
             count += 1
-        claim = f"every connection that passes today and is needed still passes ({count} needs)"
+        claim = f"every connection that passes today and is needed still passes (of {count} needs)"
         return Check(claim=claim, holds=True, by=f"{SETS}, a flow of each by the oracle")
 
     def _lost(self, need: Need) -> tuple[int, int, int] | None:
@@ -365,3 +378,23 @@ def passes_today(scene: Scene, need: Need) -> tuple[bool, bool]:
         lacking = minus({box.mask: box.destinations}, group.allowed)
         every = every and not any(table.pair(chosen, destinations) for destinations in lacking.values())
     return some, every
+
+
+def passing_parts(scene: Scene, need: Need) -> Iterator[Need]:
+    """Yield the parts of a need that pass today, surely or perhaps: loaded pods and addresses, not labels."""
+    box, sources = scene.box(need), scene.bits(need.source)
+    if not sources or not box.destinations:  # an end of which nothing is loaded
+        yield need
+        return
+    parts: dict[tuple[int, int], int] = {}
+    for group in scene.tables[0].groups:
+        chosen = group.sources & sources
+        for mask, destinations in meets((*group.allowed, *group.unknown), [box]).items() if chosen else ():
+            parts[mask, destinations] = parts.get((mask, destinations), 0) | chosen
+    for (mask, destinations), chosen in parts.items():
+        yield replace(
+            need,
+            source=scene.end(need.source, chosen),
+            destination=scene.end(need.destination, destinations),
+            connections=scene.universe.ports.connections(mask),
+        )

@@ -19,6 +19,7 @@ class NeedKind(Enum):
 
     INTENTS = "intents"
     FLOWS = "flows"
+    POLICIES = "policies"
     ROUTES = "routes"
     DOORS = "doors"
     NAMES = "names"
@@ -112,6 +113,7 @@ class Check:
         holds: None: it is not known.
         by: what decided it.
         witness: a flow that shows that it does not hold.
+        binding: whether the suggestion would be wrong if it does not hold; else it is good to know.
     """
 
     claim: str
@@ -119,6 +121,7 @@ class Check:
     by: str
     witness: FlowText | None = None
     reasons: tuple[Reason, ...] = ()
+    binding: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,5 +138,5 @@ class Suggestions:
 
     @property
     def proved(self) -> bool:
-        """Whether everything that was checked holds."""
-        return all(item.holds for item in self.checks)
+        """Whether everything holds on which the suggestion rests."""
+        return all(item.holds for item in self.checks if item.binding)
