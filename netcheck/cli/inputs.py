@@ -142,6 +142,9 @@ def _of_detection(found: Detection, given: Mapping[str, str]) -> Profile:
     profile = _profile(found.profile, given)
     if found.enforced is not None and "enforced" not in given:
         profile = profile.with_switch("enforced", found.enforced)
+    for switch, value in found.switches:
+        if switch not in given:
+            profile = profile.with_switch(SWITCH_FIELDS[switch], value)
     return profile
 
 

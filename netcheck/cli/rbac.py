@@ -22,6 +22,8 @@ from netcheck.load.sources import CLUSTER
 def rbac(source: str | None, access: Access, namespaces: tuple[str, ...], *, quiet: bool, debug: bool) -> int:
     """Print the smallest ClusterRole that lets netcheck read a whole cluster: `list`, and no Secrets.
 
+    Of ConfigMaps it lets `get` those two by name that tell how Cilium and the AWS VPC CNI are set.
+
     With a cluster: only for the kinds that it has, and which of the rights the user lacks. That is asked by
     SelfSubjectAccessReviews, which are sent by POST and write nothing; no other command sends anything but GET.
     Exit 0 iff no right is lacking, else 1.
@@ -46,14 +48,14 @@ def _of_cluster(source: str, access: Access, *, quiet: bool) -> int:
     from netcheck.load.cluster_api import connect  # noqa: PLC0415
     from netcheck.load.live import served_resources  # noqa: PLC0415
     from netcheck.load.live_fetch import limits_of  # noqa: PLC0415
-    from netcheck.load.rights import cluster_role, lacking, rules  # noqa: PLC0415
+    from netcheck.load.rights import cluster_role, lacking, rights, rules  # noqa: PLC0415
 
     connection = connect(access, source.removeprefix(CLUSTER))
-    wanted = served_resources(connection, limits_of(access))
-    missing = lacking(connection, wanted, limits_of(access))
-    sys.stdout.write(cluster_role(rules(wanted)))
+    resources, settings = served_resources(connection, limits_of(access))
+    missing = lacking(connection, rights(resources, settings), limits_of(access))
+    sys.stdout.write(cluster_role(rules(resources, settings)))
     if not quiet:
-        told = "\n".join(f"  {item.label}" for item in sorted(missing, key=lambda item: (item.group, item.plural)))
+        told = "\n".join(f"  {item.label}" for item in missing)
         count = screen.count(len(missing), "right")
         screen.note(f"the user lacks {count}, to list:\n{told}" if missing else "the user lacks none of these rights")
     return exit_codes.NEGATIVE if missing else exit_codes.OK

@@ -49,6 +49,7 @@ class Parts:
     cluster_domain: str
     whole: bool
     gaps: tuple[gaps.Gap, ...] = ()
+    isolating: str = ""
     live: bool = False
 
 
@@ -73,6 +74,7 @@ class _Sorted:
     doorways: Doorways = field(default_factory=Doorways)
     foreign: Foreign | None = None
     inhabited: set[str] = field(default_factory=set)
+    service_cidrs: list[str] = field(default_factory=list)
     anything_lost: bool = False
 
     def take(self, item: Admitted | FastPod) -> None:
@@ -124,6 +126,8 @@ class _Sorted:
             self.legacy.extend(build_service.legacy_endpoints(item))
         elif item.kind == "HorizontalPodAutoscaler":
             self.pods.autoscalers.append(item)
+        elif item.kind == "ServiceCIDR":
+            self.service_cidrs += build_service.service_cidrs(item)
 
     def _admin(self, item: Admitted) -> None:
         if build_admin.is_older_form(item):
@@ -213,6 +217,8 @@ def assemble(parts: Parts) -> Loaded:
     for drawn, problem in parts.lost:
         found.sketched(drawn, problem)
     _leave_open(found, parts.gaps)
+    if parts.isolating:
+        found.opaque.append(build_policy.isolating_every_pod(parts.isolating))
     found.pods.nodes = {node.name: node for node in found.nodes}
     grouped = group(found.pods)
     cluster = Cluster(
@@ -230,7 +236,7 @@ def assemble(parts: Parts) -> Loaded:
         controllers=parts.controllers,
         lost=_by_name(found.lost),
         profile=parts.profile,
-        addressing=parts.addressing,
+        addressing=_with_service_cidrs(parts.addressing, found.service_cidrs),
         cluster_domain=parts.cluster_domain,
         unread=tuple(gap.unread for gap in parts.gaps),
         whole=parts.whole,
@@ -252,6 +258,11 @@ def assemble(parts: Parts) -> Loaded:
         skipped=parts.skipped,
         lost_anything=parts.anything_lost or found.anything_lost,
     )
+
+
+def _with_service_cidrs(given: Addressing, found: list[str]) -> Addressing:
+    """Return where cluster IPs lie: as the user says, else as the cluster's ServiceCIDRs do (SVC-28)."""
+    return replace(given, service_cidrs=tuple(sorted(set(found)))) if found and not given.service_cidrs else given
 
 
 def _leave_open(found: _Sorted, given: tuple[gaps.Gap, ...]) -> None:

@@ -141,6 +141,19 @@ def refused_policy(item: Admitted) -> OpaquePolicy:
     )
 
 
+def isolating_every_pod(why: str) -> OpaquePolicy:
+    """Return what a network plugin does that isolates pods that no policy selects: whom it lets through is not told."""
+    return OpaquePolicy(
+        kind="ConfigMap",
+        namespace=None,
+        name="kube-system/cilium-config",
+        directions=BOTH,
+        additive=True,
+        rule="CNI-2",
+        message=why,
+    )
+
+
 def first_error(item: Admitted) -> str:
     """Return the message of the first error of an object."""
     return next((problem.message for problem in item.problems if problem.severity.value == "error"), "")

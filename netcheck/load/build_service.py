@@ -44,6 +44,12 @@ def node(item: Admitted) -> Node:
     return Node(name=item.name, labels=labels, addresses=tuple(dict.fromkeys(found)), place=item.place)
 
 
+def service_cidrs(item: Admitted) -> list[str]:
+    """Return the ranges of a ServiceCIDR."""
+    found = map(parse_cidr, map(text, listing(mapping(item.value.get("spec")).get("cidrs"))))
+    return [cidr.text for cidr in found if cidr is not None]
+
+
 def _texts(value: Any) -> tuple[str, ...]:
     return tuple(item for item in listing(value) if isinstance(item, str))
 

@@ -145,6 +145,8 @@ def _why(error: Exception) -> str:
     text = " ".join(str(reason if isinstance(reason, Exception) else error).split())
     if "timed out" in text.lower():
         return "no answer within the time limit"
+    if "Connection aborted" in text or "Connection broken" in text or "IncompleteRead" in text:
+        return "the connection was closed before the end of the answer"
     if "Failed to resolve" in text:
         return "the name cannot be resolved"
     tail = _SOURCE.sub("", text).rpartition(": ")[2].strip("'\"")

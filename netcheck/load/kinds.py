@@ -120,6 +120,7 @@ def _harmless(group: str, kinds: str, *, namespaced: bool = True, name_rule: Nam
 
 _CALICO_EFFECT = "may allow or deny by tier and order (CAL-2)"
 _CILIUM_EFFECT = "may isolate, allow or deny (CIL-1)"
+_CLOUD_EFFECT = "may allow or deny, as its cloud defines it (CNI-1)"
 _ANTREA_EFFECT = "may allow or deny by tier and priority (ANT-1)"
 _CALICO_GROUPS = ("projectcalico.org", "crd.projectcalico.org")
 
@@ -180,6 +181,9 @@ KINDS: tuple[Kind, ...] = (
     ),
     _opaque("crd.antrea.io", "NetworkPolicy", _ANTREA_EFFECT, concerns=Concerns.BY_RULES),
     _opaque("crd.antrea.io", "ClusterNetworkPolicy", _ANTREA_EFFECT, concerns=Concerns.BY_RULES, namespaced=False),
+    _opaque("networking.gke.io", "FQDNNetworkPolicy", _CLOUD_EFFECT, concerns=Concerns.EGRESS),
+    _opaque("networking.k8s.aws", "ApplicationNetworkPolicy", _CLOUD_EFFECT),
+    _opaque("networking.k8s.aws", "ClusterNetworkPolicy", _CLOUD_EFFECT, namespaced=False),
     _opaque("k8s.ovn.org", "EgressFirewall", "may deny egress to addresses outside the cluster (OVN-2)",
             concerns=Concerns.EGRESS),
     _opaque("k8s.ovn.org", "UserDefinedNetwork", "isolates pods on a primary network of their own (OVN-6)", subject="udn"),
@@ -232,7 +236,11 @@ KINDS: tuple[Kind, ...] = (
     *_harmless("autoscaling", "Scale"),
     *_harmless("certificates.k8s.io", "CertificateSigningRequest ClusterTrustBundle", namespaced=False, name_rule=_N.ANY),
     *_harmless("flowcontrol.apiserver.k8s.io", "FlowSchema PriorityLevelConfiguration", namespaced=False),
-    *_harmless(_NET, "IPAddress ServiceCIDR", namespaced=False, name_rule=_N.ANY),
+    *_harmless(_NET, "IPAddress", namespaced=False, name_rule=_N.ANY),
+    Kind(group=_NET, kind="ServiceCIDR", treatment=_T.OBJECT, namespaced=False, name_rule=_N.ANY),
+    *_harmless("multicluster.x-k8s.io", "ServiceImport ServiceExport"),
+    *_harmless("operator.tigera.io", "Installation", namespaced=False),
+    *_harmless("config.openshift.io", "Network", namespaced=False),
     *(
         Kind(group=group, kind=kind, treatment=_T.FILE)
         for group, kind in (

@@ -18,7 +18,15 @@ from netcheck.errors import InputError
 from netcheck.load.capture import Capture, Listing
 from netcheck.load.cluster_api import Access, Connection, connect
 from netcheck.load.live_fetch import Fetched, Fetcher, Limits, Unreadable, limits_of
-from netcheck.load.live_kinds import COPIES, NAMESPACES, RESOURCES, SAME_AS, Resource
+from netcheck.load.live_kinds import (
+    COPIES,
+    NAMESPACES,
+    RESOURCES,
+    SAME_AS,
+    ConfigMapKeys,
+    Resource,
+    settings_of,
+)
 from netcheck.model.cluster import Unread
 
 PROBES = ("pods", "networkpolicies.networking.k8s.io", "services")
@@ -94,8 +102,8 @@ def capture(origin: str, connection: Connection, reading: Reading) -> Capture:
             raise
 
 
-def served_resources(connection: Connection, limits: Limits) -> tuple[Resource, ...]:
-    """Return the resources of a cluster that are read.
+def served_resources(connection: Connection, limits: Limits) -> tuple[tuple[Resource, ...], tuple[ConfigMapKeys, ...]]:
+    """Return the resources of a cluster that are listed, and the ConfigMaps that are read by name.
 
     Raises:
         InputError: the server cannot be reached, or does not know the user.
@@ -104,7 +112,8 @@ def served_resources(connection: Connection, limits: Limits) -> tuple[Resource, 
     _version(fetcher, connection.host)
     with ThreadPoolExecutor(max_workers=limits.threads) as pool:
         run = _Run("cluster", fetcher, pool, Reading(limits=limits), connection.namespace)
-        return tuple(item.resource for item in run.served(run.groups()))
+        groups = run.groups()
+        return tuple(item.resource for item in run.served(groups)), settings_of(groups)
 
 
 def _version(fetcher: Fetcher, host: str) -> str:
@@ -155,7 +164,7 @@ class _Run:
             origin=self._origin,
             version=version,
             groups=tuple(sorted(groups)),
-            listings=tuple(listings),
+            listings=(*listings, *self._settings(groups)),
             unread=tuple(gap for result in found for gap in result.unread),
             home=self._home,
         )
@@ -168,6 +177,23 @@ class _Run:
         resource = next(one for one in RESOURCES if (one.group, one.kind) == (stored, item.resource.kind))
         instead = self._whole(_Served(resource, tuple(groups[stored]), certain=False))
         return found if instead.unread else instead
+
+    def _settings(self, groups: Iterable[str]) -> list[Listing]:
+        """Return the ConfigMaps of network plugins that may be read, each asked for by its name (LIVE-3)."""
+        items = tuple(item for one in settings_of(groups) for item in self._config_map(one))
+        return [Listing(api_version="v1", kind="ConfigMap", plural="configmaps", items=items)] if items else []
+
+    def _config_map(self, wanted: ConfigMapKeys) -> list[bytes]:
+        """Return a ConfigMap with the keys that are read of it; that it is not there, or may not be read, is no error."""
+        try:
+            found = self._fetcher.json(wanted.path, tries=2)
+        except Unreadable:
+            return []
+        data = found.get("data") if isinstance(found, dict) else None
+        kept = (
+            {key: data[key] for key in wanted.keys if isinstance(data.get(key), str)} if isinstance(data, dict) else {}
+        )
+        return [msgspec.json.encode({"metadata": {"name": wanted.name, "namespace": wanted.namespace}, "data": kept})]
 
     # ---- discovery ------------------------------------------------------------------------------------------------
 

@@ -1,10 +1,11 @@
 """Which resources of an API server are read, in which version, and what it means not to have read one (LIVE-1).
 
-Secrets are never among them, and of ConfigMaps only those named in `SETTINGS` (LIVE-3).
+Secrets are never among them, and of ConfigMaps only those that `SETTINGS` names, each by itself (LIVE-3).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from netcheck.load.kinds import Treatment, find
@@ -41,7 +42,7 @@ class Resource:
 
 
 _TELLING = frozenset({Treatment.HARMLESS, Treatment.CALLER, Treatment.MESH, Treatment.MATERIAL, Treatment.WORKLOAD})
-_ONLY_TELLING = frozenset({"HorizontalPodAutoscaler", "Endpoints"})
+_ONLY_TELLING = frozenset({"HorizontalPodAutoscaler", "Endpoints", "ServiceCIDR"})
 
 
 def _of(group: str, listed: str, *versions: str, namespaced: bool = True, page: int = _PAGE) -> list[Resource]:
@@ -75,6 +76,7 @@ RESOURCES: tuple[Resource, ...] = (
     *_of("autoscaling", "HorizontalPodAutoscaler", "v2", "v1"),
     *_of(_NET, "NetworkPolicy=networkpolicies Ingress=ingresses"),
     *_of(_NET, "IngressClass=ingressclasses", namespaced=False),
+    *_of(_NET, "ServiceCIDR", "v1", "v1beta1", namespaced=False),
     *_of(_ADMIN, "ClusterNetworkPolicy=clusternetworkpolicies", "v1alpha2", namespaced=False),
     *_of(
         _ADMIN,
@@ -123,9 +125,59 @@ RESOURCES: tuple[Resource, ...] = (
     *_of(_LINKERD, "HTTPRoute", "v1beta3", "v1beta2", "v1beta1", "v1alpha1"),
     *_of(_LINKERD, "GRPCRoute", "v1alpha1"),
     *_of("linkerd.io", "ServiceProfile", "v1alpha2"),
+    *_of("multicluster.x-k8s.io", "ServiceImport ServiceExport", "v1beta1", "v1alpha1"),
+    *_of("networking.gke.io", "FQDNNetworkPolicy=fqdnnetworkpolicies", "v1alpha1"),
+    *_of("networking.k8s.aws", "ApplicationNetworkPolicy=applicationnetworkpolicies", "v1alpha1"),
+    *_of("networking.k8s.aws", "ClusterNetworkPolicy=clusternetworkpolicies", "v1alpha1", namespaced=False),
+    *_of("operator.tigera.io", "Installation", namespaced=False),
+    *_of("config.openshift.io", "Network", namespaced=False),
 )
 
 NAMESPACES = RESOURCES[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigMapKeys:
+    """A ConfigMap that says how a network plugin is set, and the keys that are read of it (CNI-2).
+
+    It is asked for only where one of the `groups` is served, by which the plugin is known.
+    """
+
+    namespace: str
+    name: str
+    plugin: str
+    keys: tuple[str, ...]
+    groups: tuple[str, ...]
+
+    @property
+    def path(self) -> str:
+        """Where it is read from."""
+        return f"/api/v1/namespaces/{self.namespace}/configmaps/{self.name}"
+
+
+SETTINGS: tuple[ConfigMapKeys, ...] = (
+    ConfigMapKeys(
+        namespace="kube-system",
+        name="amazon-vpc-cni",
+        plugin="aws",
+        keys=("enable-network-policy-controller",),
+        groups=("crd.k8s.amazonaws.com", "networking.k8s.aws", "vpcresources.k8s.aws"),
+    ),
+    ConfigMapKeys(
+        namespace="kube-system",
+        name="cilium-config",
+        plugin="cilium",
+        keys=("allow-localhost", "enable-k8s-networkpolicy", "enable-policy", "policy-cidr-match-mode"),
+        groups=("cilium.io",),
+    ),
+)
+
+
+def settings_of(groups: Iterable[str]) -> tuple[ConfigMapKeys, ...]:
+    """Return the ConfigMaps to ask for in a cluster that serves these API groups."""
+    served = frozenset(groups)
+    return tuple(item for item in SETTINGS if served.intersection(item.groups))
+
 
 SAME_AS = {"crd.projectcalico.org": "projectcalico.org"}
 """A group whose objects another group shows again: it is read only where the other is not served (CAL-1)."""

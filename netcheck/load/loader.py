@@ -255,7 +255,7 @@ class _Loading:
         if not self.items:
             told = [*self.problems, *problems(gaps)]
             raise InputError(self._nothing(sources, gaps), tuple(sorted(told, key=lambda item: item.sort_key)))
-        profile, found = self._profile()
+        profile, found, isolating = self._profile()
         loaded = assemble.assemble(
             assemble.Parts(
                 items=list(self.items.values()),
@@ -270,6 +270,7 @@ class _Loading:
                 cluster_domain=self.options.cluster_domain,
                 whole=(self.options.whole or bool(self.captures)) and not any(gap.unread.decides for gap in gaps),
                 gaps=gaps,
+                isolating=isolating,
                 live=bool(self.captures),
             )
         )
@@ -290,12 +291,13 @@ class _Loading:
 
         return evidence(self.items.values())
 
-    def _profile(self) -> tuple[Profile, tuple[Assumption, ...]]:
-        """Return the profile that counts, and what it is taken from if that was to be found out."""
+    def _profile(self) -> tuple[Profile, tuple[Assumption, ...], str]:
+        """Return the profile that counts, what it is taken from, and why the plugin isolates every pod, or nothing."""
         if self.options.detected is None:
-            return self.options.profile, ()
+            return self.options.profile, (), ""
         found = detect(self.items.values(), {group for one in self.captures for group in one.groups})
-        return self.options.detected(found), (Assumption(message=found.message, option="--cni", rule="CNI-2"),)
+        told = Assumption(message=found.message, option="--cni", rule="CNI-2")
+        return self.options.detected(found), (told,), found.message if found.isolates_all else ""
 
     def _nothing(self, sources: Sequence[str], gaps: Sequence[Gap]) -> str:
         looked = describe_search(sources)

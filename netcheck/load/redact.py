@@ -22,7 +22,7 @@ _KEPT_KEYS = frozenset(
      "dnsPolicy", "restartPolicy", "action", "mode", "method", "addressType", "group", "apiGroup", "controllerName",
      "controller", "sessionAffinity", "externalTrafficPolicy", "internalTrafficPolicy", "pathType", "scheme",
      "ipFamilies", "ipFamilyPolicy", "plural", "version", "groups", "creationTimestamp", "uid", "deletionTimestamp",
-     "reason", "ipMode", "tier", "trafficDistribution", "concurrencyPolicy", "nodeInfo", "message"}
+     "reason", "networkType", "ipMode", "tier", "trafficDistribution", "concurrencyPolicy", "nodeInfo", "message"}
 )  # fmt: skip
 """Fields whose values are words of the APIs."""
 _KEPT_WORDS = frozenset(
@@ -30,6 +30,8 @@ _KEPT_WORDS = frozenset(
      "namespace", "name", "app", "k8s-app", "component", "default", "kubernetes", "kube-dns", "coredns", "io",
      "x-k8s", "com", "org", "net", "dev"}
 )  # fmt: skip
+_TELLING_IMAGE = re.compile(r"kindnetd:v\d{8}-")
+"""What is kept of the image by which kindnet tells whether it enforces policies."""
 _LENGTH = 10
 _GROUPS = frozenset(item.group for item in RESOURCES)
 """API groups that are no news."""
@@ -98,6 +100,8 @@ class _Redaction:
 
     def _value(self, value: Any, key: str) -> Any:
         if isinstance(value, dict):
+            if key == "data":  # settings of network plugins, and words of theirs
+                return value
             if key == "annotations":
                 return {name: self._value(part, "") for name, part in value.items()}
             if is_free(key, value):
@@ -107,7 +111,10 @@ class _Redaction:
             return [self._value(item, key) for item in value]
         if not isinstance(value, str) or key in _KEPT_KEYS:
             return value
-        return "redacted" if key == "image" else self.text(value)
+        if key == "image":
+            known = _TELLING_IMAGE.search(value)
+            return known[0] if known else "redacted"
+        return self.text(value)
 
     def _label(self, name: str) -> str:
         prefix, slash, last = name.rpartition("/")

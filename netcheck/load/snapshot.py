@@ -19,6 +19,7 @@ from netcheck.errors import InputError
 from netcheck.load.capture import Capture, Listing
 from netcheck.load.fast_json import decoded
 from netcheck.load.ignores import ANNOTATION
+from netcheck.load.live_kinds import SETTINGS
 from netcheck.model.cluster import Unread
 
 API_VERSION, KIND = "netcheck/v1", "Snapshot"
@@ -42,8 +43,10 @@ _NOISE = (
 _LONGEST_ANNOTATION = 500
 _ANNOTATIONS = ("prometheus.io/", "linkerd.io/", "config.linkerd.io/", "sidecar.istio.io/", "traffic.sidecar.istio.io/", "istio.io/",
                 "k8s.v1.cni.cncf.io/", "projectcalico.org/", "k8s.ovn.org/", "flannel.alpha.coreos.com/", "network.cilium.io/",
-                "io.cilium.network", "kube-router.io/", "node.antrea.io/")  # fmt: skip
+                "io.cilium.network", "kube-router.io/", "node.antrea.io/", "k3s.io/node-args")  # fmt: skip
 """How those annotations of other kinds begin that answers can depend on."""
+_K3S_ARGUMENTS, _K3S_SWITCH = "k3s.io/node-args", "--disable-network-policy"
+"""The only argument of k3s that is kept."""
 _CONTAINER = ("name", "image", "ports", "restartPolicy", "readinessProbe", "livenessProbe", "startupProbe")
 _SWITCH = "--enable-network-policy"
 """The only argument that is kept: by it the AWS VPC CNI tells whether it enforces policies (CNI-1)."""
@@ -113,6 +116,8 @@ def reduced(value: dict[str, Any], kind: str) -> dict[str, Any]:
         if key not in ("metadata", "status", "data", "binaryData", "stringData")
     }
     out["metadata"] = _metadata(value.get("metadata"), kind)
+    if kind == "ConfigMap":
+        out["data"] = _settings(value)
     status = _status(value.get("status"), kind)
     if status:
         out["status"] = status
@@ -121,6 +126,15 @@ def reduced(value: dict[str, Any], kind: str) -> dict[str, Any]:
     if kind.endswith("WebhookConfiguration"):
         out["webhooks"] = [_without_bundle(item) for item in _items(value.get("webhooks"))]
     return out
+
+
+def _settings(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a network plugin's ConfigMap says of policies; of every other ConfigMap nothing."""
+    metadata = _map(value.get("metadata"))
+    for one in SETTINGS:
+        if (metadata.get("namespace"), metadata.get("name")) == (one.namespace, one.name):
+            return _only(value.get("data"), one.keys)
+    return {}
 
 
 def _map(value: Any) -> dict[str, Any]:
@@ -138,6 +152,8 @@ def _only(value: Any, keys: tuple[str, ...]) -> dict[str, Any]:
 def _metadata(value: Any, kind: str = "") -> dict[str, Any]:
     out = _only(value, _METADATA)
     kept = {key: text for key, text in _map(out.pop("annotations", None)).items() if _is_kept(key, text, kind)}
+    if _K3S_ARGUMENTS in kept:
+        kept[_K3S_ARGUMENTS] = _K3S_SWITCH if _K3S_SWITCH in str(kept[_K3S_ARGUMENTS]) else ""
     return {**out, "annotations": kept} if kept else out
 
 
@@ -151,6 +167,8 @@ def _is_kept(key: str, text: Any, kind: str) -> bool:
 def _status(value: Any, kind: str) -> dict[str, Any]:
     if kind in _NO_STATUS:
         return {}
+    if kind == "Network":
+        return _only(value, ("networkType",))
     if kind == "Pod":
         found = _only(value, _POD_STATUS)
     elif kind == "Node":
@@ -174,6 +192,8 @@ def _spec(spec: dict[str, Any], kind: str) -> dict[str, Any]:
         return _without_bundles({**spec, "versions": versions})
     if kind == "APIService":
         return _without_bundle(spec)
+    if kind == "Installation":
+        return _only(spec, ("cni", "variant"))
     if kind == "EnvoyFilter":  # any configuration, programs too; only that it is there counts
         return _only(spec, ("workloadSelector",))
     if kind in _SETS_HEADERS:
@@ -221,12 +241,21 @@ def _container(value: Any) -> dict[str, Any]:
     switches = [text for text in _items(_map(value).get("args")) if str(text).startswith(_SWITCH)]
     if switches:
         out["args"] = switches
+    switched = [one for one in _items(_map(value).get("env")) if _is_switch(one)]
+    if switched:
+        out["env"] = switched
     for key in ("readinessProbe", "livenessProbe", "startupProbe"):
         if key in out:
             out[key] = _only(out[key], _PROBE)
             if "httpGet" in out[key]:
                 out[key]["httpGet"] = _only(out[key]["httpGet"], ("path", "port", "scheme", "host"))
     return out
+
+
+def _is_switch(variable: Any) -> bool:
+    """Return whether a variable is the one by which the AWS VPC CNI can be told to enforce policies."""
+    found = _map(variable)
+    return found.get("name") == "ENABLE_NETWORK_POLICY" and str(found.get("value")).lower() in ("true", "false")
 
 
 def _without_bundle(value: Any) -> dict[str, Any]:

@@ -85,6 +85,9 @@ def look_up(scene: Scene, way: Way, pod: Pod | None, name: str) -> Answer:
     if _meaning(answer) != _meaning(expected):
         raise WitnessMismatch(f"the resolver and the oracle disagree about `{name}`: {answer} and {expected}")
     what = f"DNS name {name}"
+    if answer.kind is AnswerKind.EXTERNAL and _is_of_several_clusters(answer.name):
+        message = f"`{answer.name}` is a Service of several clusters: what serves it in the others is not in the input"
+        answer = replace(answer, kind=AnswerKind.UNKNOWN, reasons=(Reason(rule="MC-12", message=message),))
     match answer.kind:
         case AnswerKind.UNKNOWN:
             way.unknown(what, answer.reasons)
@@ -104,6 +107,11 @@ def look_up(scene: Scene, way: Way, pod: Pod | None, name: str) -> Answer:
             text = _said(answer, f"{kind} {'/'.join(answer.service)}")
             way.add(what, Verdict.ALLOWED, text, rule="DNS-1", translation=_records(answer))
     return answer
+
+
+def _is_of_several_clusters(name: str) -> bool:
+    """MC-5: names of that zone are those of ServiceImports."""
+    return f".{name.lower().rstrip('.')}".endswith(".clusterset.local")
 
 
 def _meaning(answer: Answer) -> tuple[object, ...]:

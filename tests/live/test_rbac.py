@@ -20,7 +20,10 @@ def reviewing(allowed, answer=ANSWER):
         if request.method == "POST":
             assert request.path == "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
             asked = request.body["spec"]["resourceAttributes"]
-            assert asked["verb"] == "list"
+            assert (asked["verb"], "name" in asked) in (("list", False), ("get", True))
+            if asked["verb"] == "get":
+                assert asked["resource"] == "configmaps"
+                return Reply(201, {"status": {"allowed": ("get", asked["namespace"], asked["name"]) in allowed}})
             return Reply(201, {"status": {"allowed": (asked["group"], asked["resource"]) in allowed}})
         parts = request.path.strip("/").split("/")
         group, rest = ("", parts[2:]) if parts[0] == "api" else (parts[1] if len(parts) > 1 else "", parts[3:])
@@ -34,8 +37,15 @@ def reviewing(allowed, answer=ANSWER):
 def of_role(text):
     role = yaml.safe_load(text)
     assert role["kind"] == "ClusterRole"
-    assert all(rule["verbs"] == ["list"] for rule in role["rules"])
-    return {(group, name) for rule in role["rules"] for group in rule["apiGroups"] for name in rule["resources"]}
+    named = [rule for rule in role["rules"] if "resourceNames" in rule]
+    assert all(rule["verbs"] == ["get"] and rule["resources"] == ["configmaps"] for rule in named)
+    listed = [rule for rule in role["rules"] if rule not in named]
+    assert all(rule["verbs"] == ["list"] for rule in listed)
+    return {(group, name) for rule in listed for group in rule["apiGroups"] for name in rule["resources"]}
+
+
+def names_of_role(text):
+    return [name for rule in yaml.safe_load(text)["rules"] for name in rule.get("resourceNames", ())]
 
 
 def test_the_role_without_a_cluster_is_of_all_that_may_be_read(netcheck):
@@ -47,11 +57,12 @@ def test_the_role_without_a_cluster_is_of_all_that_may_be_read(netcheck):
 
 
 def test_the_role_of_a_cluster_is_enough_and_nothing_in_it_is_too_much(serve, netcheck):
-    everything = {(item.group, item.plural) for item in RESOURCES}
+    everything = {(item.group, item.plural) for item in RESOURCES} | {("get", "kube-system", "cilium-config")}
     _, config = serve(reviewing(everything))
     done = netcheck("rbac", "cluster:", "--kubeconfig", config)
     assert done.code == 0
     assert "lacks none" in done.err
+    assert names_of_role(done.out) == ["cilium-config"]  # the cluster has Cilium, and not the AWS VPC CNI
     role = of_role(done.out)
     assert not read(serve(reviewing(role))[1]).unread
     for right in role:
@@ -62,7 +73,8 @@ def test_rights_that_are_lacking_are_named(serve, netcheck):
     _, config = serve(reviewing({("", "pods"), ("", "namespaces"), ("", "nodes"), ("", "services")}))
     done = netcheck("rbac", "cluster:", "--kubeconfig", config)
     assert done.code == 1
-    assert "the user lacks 3 rights" in done.err
+    assert "the user lacks 4 rights" in done.err
+    assert "  configmap kube-system/cilium-config (get)" in done.err
     assert "networkpolicies.networking.k8s.io" in done.err
     assert ("networking.k8s.io", "networkpolicies") in of_role(done.out)
 
