@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "compare": ("compare", "compare", "Are two policy sets equal, in every cluster that could exist?"),
         "verify": ("verify", "verify", "Do these intents hold? With a witness of each that does not."),
         "init-intents": ("init_intents", "init_intents", "A draft of intents from what is allowed today."),
+        "suggest": ("suggest", "suggest", "The smallest policies that close the gaps and keep what is needed, proved."),
         "migrate": ("migrate", "migrate", "AdminNetworkPolicies as ClusterNetworkPolicies, with the proof."),
         "snapshot": ("snapshot", "snapshot", "What can be read of a cluster, in one file that every command takes."),
         "rbac": ("rbac", "rbac", "The rights that reading a cluster takes, and those that the user lacks."),
