@@ -114,6 +114,7 @@ class Check:
         by: what decided it.
         witness: a flow that shows that it does not hold.
         binding: whether the suggestion would be wrong if it does not hold; else it is good to know.
+        otherwise: what it means if it does not hold.
     """
 
     claim: str
@@ -122,6 +123,7 @@ class Check:
     witness: FlowText | None = None
     reasons: tuple[Reason, ...] = ()
     binding: bool = True
+    otherwise: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,7 +72,8 @@ def _dropped_item(item: Dropped) -> Item:
 
 def _check_item(check: Check) -> Item:
     verdict = {True: "proved", False: "refuted", None: "unknown"}[check.holds]
-    item: dict[str, Any] = {"claim": check.claim, "verdict": verdict, "by": check.by}
+    item: dict[str, Any] = {"claim": check.claim, "verdict": verdict, "by": check.by, "binding": check.binding}
+    with_set(item, otherwise=check.otherwise)
     if check.witness is not None:
         item["witness"] = flow_item(check.witness)
     item["reasons"] = [reason_item(reason) for reason in check.reasons]

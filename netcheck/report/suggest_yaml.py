@@ -75,8 +75,9 @@ def dropped_lines(found: Suggestions) -> Iterator[str]:
 
 def check_text(check: Check) -> str:
     """Return what became of a check."""
-    word = {True: "proved", False: "NOT SO", None: "not known"}[check.holds]
-    text = f"{word}: {check.claim} [{check.by}]"
-    if check.witness is not None and not check.holds:
-        text += f"; witness: {flow_text(check.witness)}"
-    return text + "".join(f"; {reason.message}" for reason in check.reasons if check.holds is None)
+    if check.holds is None:
+        return f"not known: {check.claim} [{check.by}]" + "".join(f"; {reason.message}" for reason in check.reasons)
+    if check.holds:
+        return f"proved: {check.claim} [{check.by}]"
+    head = f"note: {check.otherwise}" if check.otherwise else f"NOT SO: {check.claim}"
+    return f"{head} [{check.by}]" + (f"; witness: {flow_text(check.witness)}" if check.witness is not None else "")
