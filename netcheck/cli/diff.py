@@ -73,7 +73,7 @@ def diff(
     negative = {"any": found.differs, "added": found.opened > 0, "none": False}[fail_on]
     return exit_codes.decide(
         negative=negative,
-        incomplete=bool(found.unknown) or is_lossy(loaded),
+        incomplete=any(row.may_open or fail_on != "added" for row in found.unknown) or is_lossy(loaded),
         allow_incomplete=inputs.allow_incomplete,
     )
 

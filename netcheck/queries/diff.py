@@ -289,16 +289,20 @@ class _Differ:
             connections = self._connections(cell.open)
             for source in indexes(cell.sources):
                 for destination in indexes(cell.destinations):
-                    yield from self._unknown_rows(source, destination, connections)
+                    yield from self._unknown_rows(source, destination, connections, may_open=bool(cell.opens))
 
-    def _unknown_rows(self, source: int, destination: int, connections: ConnectionSet) -> Iterator[UnknownRow]:
+    def _unknown_rows(
+        self, source: int, destination: int, connections: ConnectionSet, *, may_open: bool
+    ) -> Iterator[UnknownRow]:
         sides = self._sides
         why: tuple[Reason, ...] | None = None
         for one in sides.members[source]:
             for other in sides.members[destination]:
                 if one != other or sides.joined[one].endpoint.several:
                     why = why if why is not None else self._missing(source, destination)
-                    yield UnknownRow(source=one, destination=other, connections=connections, reasons=why)
+                    yield UnknownRow(
+                        source=one, destination=other, connections=connections, reasons=why, may_open=may_open
+                    )
 
     def _missing(self, source: int, destination: int) -> tuple[Reason, ...]:
         found: set[Reason] = set()

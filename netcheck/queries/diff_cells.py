@@ -21,13 +21,17 @@ _Values = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """Classes (bits) whose connections differ, or may: port masks. `open` holds what is not known to be alike."""
+    """Classes (bits) whose connections differ, or may: port masks.
+
+    `open` holds what is not known to be alike, and `opens` what of that may pass in HEAD without having passed in BASE.
+    """
 
     sources: int
     destinations: int
     before: int
     after: int
     open: int
+    opens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +51,14 @@ def cells(sides: Sides) -> list[Cell]:
         for values, destinations in _values(pieces, numbers):
             key = (destinations, values)
             gathered[key] = gathered.get(key, 0) | sources
-    found: dict[tuple[int, int, int, int], int] = {}
+    found: dict[tuple[int, int, int, int, int], int] = {}
     for (destinations, values), sources in gathered.items():
         for cell in _cells(sources, destinations, values, egress, ingress):
-            same = (cell.sources, cell.before, cell.after, cell.open)
+            same = (cell.sources, cell.before, cell.after, cell.open, cell.opens)
             found[same] = found.get(same, 0) | cell.destinations
     made = (
-        Cell(sources=sources, destinations=destinations, before=before, after=after, open=left)
-        for (sources, before, after, left), destinations in found.items()
+        Cell(sources=sources, destinations=destinations, before=before, after=after, open=left, opens=opens)
+        for (sources, before, after, left, opens), destinations in found.items()
     )
     return sorted(made, key=lambda cell: (_first(cell.sources), _first(cell.destinations), cell.before, cell.after))
 
@@ -127,12 +131,14 @@ def _cells(sources: int, destinations: int, values: _Values, egress: int, ingres
     """
     before, after = values[0], values[2]
     unsure = (values[1] & ~before) | (values[3] & ~after)
+    opens = unsure & ~before & (after | values[3])
     parts = [(sources, destinations)]
     if unsure and before == after and values[1] & ~before == values[3] & ~after:
         same = sources & egress
         parts = [(sources & ~same, destinations), (same, destinations & ~ingress)]
     for some, others in parts:
         if some and others:
-            cell = Cell(sources=some, destinations=others, before=before & ~unsure, after=after & ~unsure, open=unsure)
+            known = (before & ~unsure, after & ~unsure)
+            cell = Cell(sources=some, destinations=others, before=known[0], after=known[1], open=unsure, opens=opens)
             if cell.open or cell.before != cell.after:
                 yield cell

@@ -163,13 +163,17 @@ class DiffGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownRow:
-    """Connections of which it is not known whether the two sides treat them alike."""
+    """Connections of which it is not known whether the two sides treat them alike.
+
+    `may_open` iff some of them may pass in HEAD without having passed in BASE.
+    """
 
     source: int
     destination: int
     connections: ConnectionSet
     reasons: tuple[Reason, ...] = ()
     via: str = ""
+    may_open: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,12 @@ def changed_ways(sides: Sides, explainer: Explainer) -> tuple[list[DiffRow], lis
         if unsure and not (_is_alike(old, new) and _is_untouched(sides, key[1], objects)):
             found = old.reasons | new.reasons or {_SOME_NODES}
             facts = tuple(sorted(found, key=lambda reason: (reason.rule, reason.message)))
-            unknown.append(UnknownRow(source=key[0], destination=key[1], via=key[2], connections=unsure, reasons=facts))
+            opens = bool((unsure & new.possible) - old.by_limit.get("", _NONE))
+            unknown.append(
+                UnknownRow(
+                    source=key[0], destination=key[1], via=key[2], connections=unsure, reasons=facts, may_open=opens
+                )
+            )
         if old.without(unsure) != new.without(unsure):
             row = _row(key, old, new, unsure)
             why = Why(causes=_causes(sides, explainer, key, objects), probe=last_leg.probe(row, old.ways, new.ways))

@@ -110,5 +110,6 @@ def _unknown_item(row: UnknownRow, endpoints: Sequence[Endpoint]) -> Item:
     item: dict[str, Any] = {"source": endpoints[row.source].id, "destination": endpoints[row.destination].id}
     item["ports"] = ports_items(row.connections)
     with_set(item, via=row.via)
+    item["mayOpen"] = row.may_open
     reasons = [{"rule": one.rule, "message": one.message, **place_fields(one.place)} for one in row.reasons]
     return {**item, "reasons": reasons}

@@ -55,6 +55,15 @@ def test_what_is_not_known_to_be_alike_is_exit_4(netcheck, files):
     assert netcheck("diff", one, other, "--allow-incomplete").code == 1
 
 
+def test_what_cannot_be_new_access_does_not_leave_the_gate_open(netcheck, files):
+    everybody, partly = files("all", TWO_PODS), files("partly", TWO_PODS + PARTLY_IN_A_BLOCK)
+    narrowed = netcheck("diff", everybody, partly, "-o", "json")
+    assert (narrowed.code, [row["mayOpen"] for row in narrowed.json["unknown"]]) == (4, [False])
+    assert netcheck("diff", everybody, partly, "--fail-on", "added").code == 0
+    opened = netcheck("diff", partly, everybody, "-o", "json", "--fail-on", "added")
+    assert (opened.code, [row["mayOpen"] for row in opened.json["unknown"]]) == (4, [True])
+
+
 def test_input_that_is_lost_on_the_base_side_is_exit_4(netcheck, files):
     broken = files("broken", TWO_PODS + "apiVersion: v1\nkind: Pod\nmetadata: [\n---\n")
     done = netcheck("diff", broken, files("whole", TWO_PODS))
