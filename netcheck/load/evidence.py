@@ -101,7 +101,9 @@ def _texts(container: dict[str, Any], path: Path, namespace: str, configs: Confi
         prefix = text(mapping(entry).get("prefix"))
         for key, held in configs.get((namespace, config), {}).items():
             where = f"key {key} of ConfigMap {namespace}/{config}"
-            sources[prefix + key] = _Source(prefix + key, held, where, (*path, "envFrom", index))
+            sources[prefix + key] = _Source(
+                prefix + key, held, where, (*path, "envFrom", index), in_file=_is_prose(held)
+            )
             known[prefix + key] = held
     for index, entry in enumerate(listing(container.get("env"))):
         variable = mapping(entry)
@@ -113,10 +115,15 @@ def _texts(container: dict[str, Any], path: Path, namespace: str, configs: Confi
             value = configs.get((namespace, text(ref.get("name"))), {}).get(text(ref.get("key")), "")
             where += f" (ConfigMap {namespace}/{text(ref.get('name'))})" if value else ""
         known[name] = _expanded(value, known)
-        sources[name] = _Source(name, known[name], where, (*path, "env", index))
+        sources[name] = _Source(name, known[name], where, (*path, "env", index), in_file=_is_prose(known[name]))
     for source in sources.values():
         yield _with_port(source, known)
     yield from _arguments(container, path, known)
+
+
+def _is_prose(value: str) -> bool:
+    """Return whether a value is a text of several words, which may name hosts that nobody connects to."""
+    return len(value.split()) > 1
 
 
 def _expanded(value: str, known: Mapping[str, str]) -> str:

@@ -20,7 +20,8 @@ class Mention:
         where: `env DB_HOST`, `args`, `ConfigMap shop/web`.
         bare: whether it stands there without scheme, port and dot, so that only what the variable is called tells that
             it is a host.
-        in_file: whether it stands in a file that is mounted, which also holds what is no destination.
+        in_file: whether it stands in a file that is mounted, or in a text of several words: these also hold what is no
+            destination.
     """
 
     owner: WorkloadId

@@ -68,6 +68,8 @@ class _Held:
 
     def part_of(self, end: NeedEnd) -> tuple[NeedEnd, NeedEnd]:
         """Return the part of an end that is held here, and the rest of it."""
+        if not (end.pods or end.addresses or end.anybody):
+            return NeedEnd(text=end.text), end  # given by labels that nothing loaded has
         pods = end.pods & self.pods
         addresses = (IPSet.all() if end.anybody else end.addresses) & self.addresses
         if pods == end.pods and (addresses == IPSet.all() if end.anybody else addresses == end.addresses):
