@@ -22,6 +22,7 @@ from netcheck.model.intents import Demand, Intent, IntentScope
 from netcheck.model.policy import Direction, NetworkPolicy
 from netcheck.model.profile import Switch
 from netcheck.queries.dataplane import with_phantoms
+from netcheck.queries.explain import readable_port
 from netcheck.queries.flow_table import Parts, meets, minus
 from netcheck.queries.free import WITNESS_POD
 from netcheck.queries.intent_ends import Members
@@ -288,7 +289,17 @@ class _Proposer:
                 return
 
     def _choice(self) -> Choice:
-        flows = list(_flows(self._question))
+        """Return the choice that settles all flows that may matter; where none does, those that surely matter."""
+        try:
+            return self._choice_of(surely=False)
+        except NoWay as error:
+            try:
+                return self._choice_of(surely=True)
+            except NoWay:
+                raise error from None
+
+    def _choice_of(self, *, surely: bool) -> Choice:
+        flows = list(_flows(self._question, surely=surely))
         model = RepairModel(self._question, flows, self._edits, self._directions, closes=not self._opens)
         return model.opening() if self._opens else model.stopping()
 
@@ -415,12 +426,12 @@ class _Proposer:
         """Return why no edit of NetworkPolicies changes what becomes of a flow."""
         witnesses = Witnesses(self._cluster, self._question.engine)
         source, destination = witnesses.end(cell.source), witnesses.end(cell.destination)
-        protocol, ports = next(self._question.engine.connections(cell.mask).items())
-        flow = Flow(source=source, destination=destination, protocol=protocol, port=ports.lowest)
+        protocol, port = readable_port(self._question.engine.connections(cell.mask), destination)
+        flow = Flow(source=source, destination=destination, protocol=protocol, port=port)
         cluster = self._cluster
         for direction in Direction:
             cluster = with_default(cluster, direction, allows=self._opens)
-        text = f"{end_text(source)} -> {end_text(destination)} {protocol.value}/{ports.lowest}"
+        text = f"{end_text(source)} -> {end_text(destination)} {protocol.value}/{port}"
         spaces = [end.pod.namespace for end in (source, destination) if isinstance(end, PodEnd)]
         if any(space not in self._spaces for space in spaces):
             return f"no NetworkPolicy selects pods of a namespace that does not exist yet: {text}"
@@ -441,7 +452,8 @@ class _Proposer:
             return f"{who} decides it, which is not edited here: {text}"
         if decision.reasons:
             return f"what becomes of {text} is not known: {decision.reasons[0].message}"
-        return f"NetworkPolicies have no say in it: {text}"
+        rules = ", ".join(dict.fromkeys(item.cites for item in decision.deciders if item.cites))
+        return f"NetworkPolicies have no say in it{f' ({rules})' if rules else ''}: {text}"
 
 
 def _is_of_others(item: Decider, *, opens: bool) -> bool:
@@ -457,40 +469,51 @@ def _ports(question: Question, asked: Asked) -> ConnectionSet:
     return question.engine.connections(mask) if mask else ConnectionSet.all()
 
 
-def _flows(question: Question) -> Iterator[tuple[int, Parts]]:
-    """Yield what must be stopped, or let through, so that the one intent of a question holds for sure."""
+def _flows(question: Question, *, surely: bool = False) -> Iterator[tuple[int, Parts]]:
+    """Yield what must be stopped, or let through, so that the one intent of a question holds for sure.
+
+    With `surely` only what the intent surely means, and what surely is against it.
+    """
     asked, table = question.asked[0], question.table
     if asked.intent.demand is Demand.ALLOW:
-        yield from _lacking(question, asked)
+        yield from _lacking(question, asked, surely=surely)
         return
-    _, forbidden = forbidden_by(asked, table)
+    certain, possible = forbidden_by(asked, table)
+    forbidden = certain if surely else possible
     for group in table.groups:
         sources = group.sources & forbidden.sources
         if sources:
-            row = (*group.allowed, *group.unknown)
+            row = group.allowed if surely else (*group.allowed, *group.unknown)
             parts = minus(meets(row, forbidden.boxes), forbidden.excepted)
             if parts:
                 yield sources, parts
 
 
-def _lacking(question: Question, asked: Asked) -> Iterator[tuple[int, Parts]]:
+def _lacking(question: Question, asked: Asked, *, surely: bool) -> Iterator[tuple[int, Parts]]:
     judge, table = Judge(question), question.table
     in_choice = {box for choice in asked.choices for box in choice}
     any_port = asked.intent.ports is None
+    meant = asked.sources.certain if surely else asked.sources.possible
     for group in table.groups:
-        for chosen, reachable in judge.by_family(group.sources & asked.sources.possible):
-            for box in asked.possible:
+        for chosen, reachable in judge.by_family(group.sources & meant):
+            for box in asked.certain if surely else asked.possible:
                 inside = replace(box, destinations=box.destinations & reachable)
                 if box not in in_choice:
                     lacking = judge.lacking(group, inside, any_port, strictly=False)
                     if lacking:
                         yield chosen, _on_one_port(question, lacking) if any_port else lacking
+    yield from _unserved(question, asked, meant)
+
+
+def _unserved(question: Question, asked: Asked, meant: int) -> Iterator[tuple[int, Parts]]:
+    """SVC-37: yield the sources that reach no backend, with all backends, for each port of each Service."""
+    table, any_port = question.table, asked.intent.ports is None
     choices = asked.choices
     if any_port and choices:
         choices = (tuple(box for choice in choices for box in choice),)
     for choice in choices:
         for group in table.groups:
-            sources = group.sources & asked.sources.possible
+            sources = group.sources & meant
             for hits in meets(group.allowed, choice).values() if sources else ():
                 sources &= ~table.satisfied(sources, hits)
             if sources:
