@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from netcheck.engines.smt import DEFAULT_TIMEOUT_MS, AnyPod, Refuter, SmtEngine, SymbolicEnd
+from netcheck.engines.smt import DEFAULT_TIMEOUT_MS, AnyPod, Existing, Refuter, SmtEngine, SymbolicEnd
 from netcheck.engines.terms import conj, disj, neg
 from netcheck.logic.atoms import indexes
 from netcheck.logic.classes import Universe
@@ -87,12 +87,20 @@ class NewPodEngine(SmtEngine):
             SolverLimit: the solver gave up.
 
         """
-        selves = disj(
-            conj((self.encoding.element("s", number), self.encoding.element("d", number))) for number in indexes(alone)
-        )
-        terms = (self._well_formed, disj(self._of(item) for item in flows), neg(selves), self._allowed)
+        asked = disj(conj((self._of(item), neg(self._selves(item, alone)))) for item in flows)
+        terms = (self._well_formed, asked, self._allowed)
         lines = [*self.encoding.declarations(), *(f"(assert {term})" for term in terms)]
         return _Grounds(Refuter(lines, self._timeout_ms), self.encoding.presence).found()
+
+    def _selves(self, flows: Flows, alone: int) -> str:
+        """Return the term true iff both ends are one pod. Of ends that nothing tells apart both may be the other's."""
+        if not (isinstance(flows.source, Existing) and isinstance(flows.destination, Existing)):
+            return "false"
+        alike: dict[str, list[int]] = {}
+        for number in indexes(flows.source.elements | flows.destination.elements):
+            alike.setdefault(self.encoding.element("s", number), []).append(number)
+        single = [found[0] for found in alike.values() if len(found) == 1 and alone >> found[0] & 1]
+        return disj(conj((self.encoding.element("s", number), self.encoding.element("d", number))) for number in single)
 
     def _of(self, flows: Flows) -> str:
         source, destination = self._end("s", flows.source), self._end("d", flows.destination)

@@ -510,6 +510,18 @@ class TestWhy:
         assert [[item.policy for item in way] for way in basis.ways] == [["NetworkPolicy shop/wall"]]
         assert basis.ways[0][0].essential
 
+    @pytest.mark.parametrize(
+        "ends",
+        ["from: 'ns=shop', to: shop/web", "from: shop/web, to: [shop/web, shop/db]", "from: 'ns=shop', to: 'ns=shop'"],
+    )
+    def test_ends_that_overlap_and_that_no_policy_tells_apart(self, ends):
+        walled = SHOP.replace("kind: NetworkPolicy", "kind: ConfigMap") + WALL % ("shop", "Ingress")
+        basis = judged(f"deny: {{{ends}}}", walled, why=True).basis
+        assert [[item.policy for item in way] for way in basis.ways] == [["NetworkPolicy shop/wall"]]
+
+    def test_a_pod_alone_needs_no_policy_to_be_kept_from_itself(self):
+        assert judged("deny: {from: shop/web, to: shop/web}\n    allowEmpty: true", why=True).basis.ways == ()
+
     def test_who_takes_the_name_of_another(self):
         basis = judged("only: {from: shop/web, to: shop/db}", why=True).basis
         assert [item.flow.source_labels for item in basis.evasions] == ["app=web"]
@@ -525,6 +537,9 @@ class TestWhy:
             to = NamedEnd(text=f"{target.namespace}/{target.workload.kind.lower()}/{target.workload.name}")
             intent = Intent(name="x", demand=Demand.DENY, sources=(end,), destinations=(to,), allow_empty=True)
             found = verify(cluster, [intent], why=True, coverage=False).results[0]
+            if found.basis and not found.basis.ways and not found.basis.unfinished:
+                bare = replace(cluster, policies=(), admin=())
+                assert verify(bare, [intent], coverage=False).results[0].outcome is Outcome.HOLDS, seed
             for way in found.basis.ways if found.basis else ():
                 labels = {item.policy for item in way}
                 alone = replace(cluster, policies=tuple(one for one in cluster.policies if one.label in labels))
