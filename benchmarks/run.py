@@ -313,6 +313,15 @@ def comparison_cases(netcheck: tuple[str, ...], sizes: Sequence[int], home: Path
             limit_s=300,
             good=ANSWERED,
         )
+        for policies in (10, 1_000):  # nearly everything is open, and a third of it
+            open_ = _data(10_000, policies, "json")
+            yield Case(
+                name=f"suggest 10,000/{policies:,} JSON",
+                command=(*netcheck, "suggest", str(home / open_.name), "-o", "json"),
+                data=open_,
+                limit_s=300,
+                good=ANSWERED,
+            )
     for policies, budget in ((200, 10.0), (1_000, 120.0)):
         data = replace(_data(1_000, policies, "json"), others=("rewritten",))
         sides = (str(home / data.name), str(home / f"{data.name}-rewritten"))
