@@ -21,15 +21,43 @@ _KEPT_KEYS = frozenset(
     {"apiVersion", "kind", "type", "protocol", "operator", "policyTypes", "appProtocol", "phase", "status",
      "dnsPolicy", "restartPolicy", "action", "mode", "method", "addressType", "group", "apiGroup", "controllerName",
      "controller", "sessionAffinity", "externalTrafficPolicy", "internalTrafficPolicy", "pathType", "scheme",
-     "ipFamilies", "ipFamilyPolicy", "plural", "version", "groups", "creationTimestamp", "uid", "deletionTimestamp",
-     "reason", "networkType", "ipMode", "tier", "trafficDistribution", "concurrencyPolicy", "nodeInfo", "message"}
+     "ipFamilies", "ipFamilyPolicy", "plural", "version", "groups", "uid", "deletionTimestamp",
+     "reason", "networkType", "ipMode", "tier", "trafficDistribution", "concurrencyPolicy", "nodeInfo", "apiVersions",
+     "fromEntities", "toEntities", "schedule", "creationTimestamp", "lastTransitionTime", "methods"}
 )  # fmt: skip
 """Fields whose values are words of the APIs."""
 _KEPT_WORDS = frozenset(
-    {"svc", "cluster", "local", "http", "https", "grpc", "tcp", "udp", "sctp", "tls", "true", "false", "any", "all",
-     "namespace", "name", "app", "k8s-app", "component", "default", "kubernetes", "kube-dns", "coredns", "io",
-     "x-k8s", "com", "org", "net", "dev"}
+    {
+        "svc", "cluster", "local", "http", "https", "grpc", "grpcs", "h2c", "tcp", "udp", "sctp", "tls", "true",
+        "false", "any", "all", "none", "off", "on", "namespace", "name", "app", "k8s-app", "component", "default",
+        "kubernetes", "kube-dns", "coredns", "io", "x-k8s", "com", "org", "net", "dev", "k8s", "internal", "external",
+        "instance", "ip", "nlb", "alb", "internet-facing", "public", "private", "yes", "no", "enabled", "disabled",
+        "strict", "permissive", "in", "not", "has", "and", "or", "starts", "with", "ends", "contains", "global",
+        "projectcalico", "reserved", "world", "host", "remote-node", "health", "init", "unmanaged", "kube-apiserver",
+        "spiffe", "ns", "sa", "pod", "node", "All", "Same", "Selector", "Exact", "PathPrefix", "Prefix",
+        "ImplementationSpecific", "RegularExpression", "Terminate", "Passthrough", "HTTP", "HTTPS", "TLS", "TCP", "UDP",
+        "SCTP", "GRPC", "ALL", "ANY", "Allow", "Deny", "Pass", "Accept", "Reject", "ALLOW", "DENY", "AUDIT", "CUSTOM",
+        "STRICT", "PERMISSIVE", "DISABLE", "UNSET", "MESH_EXTERNAL", "MESH_INTERNAL", "DNS", "DNS_ROUND_ROBIN",
+        "STATIC", "NONE", "ISTIO_MUTUAL", "SIMPLE", "MUTUAL", "PASSTHROUGH", "AUTO_PASSTHROUGH", "Ingress", "Egress",
+        "Always", "Never", "IfNotPresent", "OnFailure", "RollingUpdate", "Recreate", "OrderedReady", "Parallel",
+        "OnDelete", "Cluster", "Local", "None", "IPv4", "IPv6", "SingleStack", "PreferDualStack", "RequireDualStack",
+        "ClientIP", "ClusterIP", "NodePort", "LoadBalancer", "ExternalName", "ClusterFirst", "ClusterFirstWithHostNet",
+        "Default", "Webhook", "Namespaced", "Pod", "Service", "Gateway", "Primary", "Secondary", "Linux", "linux",
+        "amd64", "arm64", "GET", "POST", "PUT", "HEAD", "DELETE", "PATCH", "OPTIONS", "Fail", "Ignore", "Equivalent",
+        "Retain", "Delete"
+    }
 )  # fmt: skip
+"""Words of the APIs that may stand where names may, too."""
+_NO_NAME = re.compile(r"\d+(?:[a-zA-Z]{1,2}\d*)*|v\d+(?:(?:alpha|beta)\d+)?|(?:\w-\w)+")
+"""Amounts and times, versions, and classes of letters in regular expressions."""
+_DROPPED = frozenset({"description", "message", "providerID", "zone", "hints", "matchConditions", "variant"})
+"""Fields in the user's own words, on which no answer depends."""
+_KNOWN_DOMAINS = re.compile(
+    r"(?:.*\.)?(?:k8s\.io|kubernetes\.io|istio\.io|linkerd\.io|cilium\.io|projectcalico\.org|cncf\.io|ovn\.org|coreos\.com|antrea\.io|"
+    r"kube-router\.io|prometheus\.io|traefik\.io|nginx\.org|haproxy\.org|konghq\.com|projectcontour\.io|openshift\.io|cloud\.google\.com|"
+    r"amazonaws\.com|azure\.com|envoyproxy\.io|solo\.io|gke\.io|k3s\.io|netcheck\.dev|aws|io\.cilium.*)\Z"
+)
+"""Whose annotations and controllers are no news."""
 _TELLING_IMAGE = re.compile(r"kindnetd:v\d{8}-")
 """What is kept of the image by which kindnet tells whether it enforces policies."""
 _LENGTH = 10
@@ -61,6 +89,9 @@ def redacted(document: Mapping[str, Any], key: str = "") -> dict[str, Any]:
 
 def _bare(item: dict[str, Any]) -> dict[str, Any] | None:
     """Return an object as it is; of definitions of the user's own kinds nothing but the calls that they make."""
+    if "webhooks" in item:
+        hooks = [{key: part for key, part in hook.items() if key != "rules"} for hook in item["webhooks"]]
+        return {**item, "webhooks": hooks}
     spec = item.get("spec")
     if not isinstance(spec, dict) or "names" not in spec or "group" not in spec or spec["group"] in _GROUPS:
         return item
@@ -86,7 +117,7 @@ class _Redaction:
         kept = {word for listed in lists for item in listed["items"] if _is_system(item) for text in _names(item)
                 for word in _WORD.findall(text)}  # fmt: skip
         for word in sorted(words - kept - _KEPT_WORDS):
-            if not word.isdigit() and not _SYSTEM.fullmatch(word):
+            if not _NO_NAME.fullmatch(word) and not _SYSTEM.fullmatch(word):
                 self._known[word] = self._hash(word)
 
     def _hash(self, word: str) -> str:
@@ -103,13 +134,13 @@ class _Redaction:
             if key == "data":  # settings of network plugins, and words of theirs
                 return value
             if key == "annotations":
-                return {name: self._value(part, "") for name, part in value.items()}
+                return {name: self._value(part, "") for name, part in value.items() if _is_known(name)}
             if is_free(key, value):
                 return {self._label(name): self._value(part, "") for name, part in value.items()}
-            return {name: self._value(part, name) for name, part in value.items()}
+            return {name: self._value(part, name) for name, part in value.items() if name not in _DROPPED}
         if isinstance(value, list):
             return [self._value(item, key) for item in value]
-        if not isinstance(value, str) or key in _KEPT_KEYS:
+        if not isinstance(value, str) or (key in _KEPT_KEYS and not _is_foreign(key, value)):
             return value
         if key == "image":
             known = _TELLING_IMAGE.search(value)
@@ -117,8 +148,12 @@ class _Redaction:
         return self.text(value)
 
     def _label(self, name: str) -> str:
-        prefix, slash, last = name.rpartition("/")
-        return f"{self.text(prefix)}{slash}{self._known.get(last, last)}" if slash else self._known.get(name, name)
+        source, colon, rest = name.rpartition(":")
+        if _is_of_api(rest):
+            return name
+        prefix, slash, last = rest.rpartition("/")
+        hidden = f"{self.text(prefix)}{slash}{self._known.get(last, last)}" if slash else self._known.get(rest, rest)
+        return f"{source}{colon}{hidden}"
 
     def text(self, value: Any) -> Any:
         """Return a text with its names replaced."""
@@ -126,6 +161,25 @@ class _Redaction:
             return value
         whole = self._known.get(value)
         return whole or _WORD.sub(lambda found: self._known.get(found[0], found[0]), value)
+
+
+def _is_known(annotation: str) -> bool:
+    """Return whether an annotation is one of the programs' that everybody knows."""
+    prefix, slash, name = annotation.rpartition("/")
+    return _KNOWN_DOMAINS.match(prefix if slash else name) is not None
+
+
+def _is_foreign(key: str, value: str) -> bool:
+    """Return whether a value that mostly is a word of the APIs is a name of the user's: of a controller of their own."""
+    if key not in ("controller", "controllerName"):
+        return False
+    return _KNOWN_DOMAINS.match(value.partition("/")[0]) is None
+
+
+def _is_of_api(label: str) -> bool:
+    """Return whether the key of a label is one that Kubernetes or a plugin makes."""
+    prefix = label.rpartition("/")[0]
+    return label.startswith(("io.kubernetes.", "io.cilium.")) or prefix.endswith(("k8s.io", "kubernetes.io"))
 
 
 def is_free(key: str, value: Mapping[str, Any]) -> bool:
@@ -142,39 +196,44 @@ def _is_system(item: Mapping[str, Any]) -> bool:
 
 
 def _names(item: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the texts of an object whose words are names."""
+    """Yield the texts of an object whose words are names: whatever is no word of an API."""
     metadata = item.get("metadata") or {}
-    yield str(metadata.get("name") or "")
-    yield str(metadata.get("namespace") or "")
-    yield str(metadata.get("generateName") or "")
+    for key in ("name", "namespace", "generateName"):
+        yield str(metadata.get(key) or "")
     yield from _labels(metadata.get("labels"))
+    yield from _inside({"annotations": metadata.get("annotations") or {}}, "")
     for owner in metadata.get("ownerReferences") or ():
         yield str(owner.get("name") or "")
-    yield from _inside(item.get("spec"))
+    for key, part in item.items():
+        if key not in ("metadata", "apiVersion", "kind", "data"):
+            yield from _inside(part, key)
 
 
 def _labels(found: Any) -> Iterator[str]:
-    for key, value in (found or {}).items() if isinstance(found, dict) else ():
-        prefix, _, name = str(key).rpartition("/")
-        if not prefix.endswith((".k8s.io", "kubernetes.io", "k8s.io")):
-            yield prefix
-            yield name if prefix else str(key)
+    for name, value in (found or {}).items() if isinstance(found, dict) else ():
+        key = str(name).rpartition(":")[2]
+        if not _is_of_api(key):
+            yield key
         yield str(value)
 
 
-_HOLD_NAMES = frozenset({"hostname", "hostnames", "host", "hosts", "name", "nodeName", "serviceName", "serviceAccountName", "externalName",
-                         "subdomain", "namespace", "secretName", "ingressClassName", "gatewayClassName", "parentRefs", "values"})  # fmt: skip
-
-
-def _inside(value: Any) -> Iterator[str]:
-    """Yield the names inside a spec."""
+def _inside(value: Any, key: str) -> Iterator[str]:
+    """Yield the texts inside a value that are not words of the APIs by the field that they stand in."""
     if isinstance(value, list):
         for item in value:
-            yield from _inside(item)
+            yield from _inside(item, key)
     elif isinstance(value, dict):
-        for key, part in value.items():
-            if isinstance(part, dict) and is_free(key, part):
-                yield from _labels(part)
-            if key in _HOLD_NAMES:
-                yield from (item for item in (part if isinstance(part, list) else [part]) if isinstance(item, str))
-            yield from _inside(part)
+        if is_free(key, value):
+            yield from _labels(value)
+            return
+        for name, part in value.items():
+            if name not in _DROPPED and (key != "annotations" or _is_known(name)):
+                yield from _inside(part, name)
+    elif isinstance(value, str) and _is_name(key, value):
+        yield value
+
+
+def _is_name(key: str, value: str) -> bool:
+    if key in _KEPT_KEYS:
+        return _is_foreign(key, value)
+    return key != "image" and not _ADDRESS.match(value)
