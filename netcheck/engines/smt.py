@@ -362,9 +362,15 @@ class SmtEngine:
         return conj(parts)
 
     def _fixed_addresses(self, end: str, decoded: FoundEnd) -> list[str]:
+        """Return the terms that fix the addresses of an end, and of which families it has none (NET-2)."""
         widths = {4: 32, 6: 128}
-        return [
+        held = [
             f"(= {end}_a{version} (_ bv{number} {widths[version]}))" for version, number in decoded.addresses.items()
+        ]
+        has = [f"{end}_has{version}" for version in widths]
+        return [
+            *held,
+            *(name if version in decoded.addresses else neg(name) for version, name in zip(widths, has, strict=True)),
         ]
 
     def _fixed_pod(self, model: z3.ModelRef, end: str, decoded: FoundEnd) -> list[str]:

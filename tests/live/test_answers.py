@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from netcheck.load import live, live_fetch
-from tests.live.clusters import meta, small
+from tests.live.clusters import meta, pod, small
 from tests.live.conftest import SHORT
 from tests.live.server import Reply, status
 from tests.live.test_reading import CLEAN, only
@@ -200,3 +200,13 @@ def test_lint_of_one_namespace_reports_on_it_alone(ask):
     whole, one = ask("lint").json["findings"], ask("lint", "-n", "tools").json["findings"]
     assert one == [item for item in whole if not re.search(r" shop(/|$)", item["object"])]
     assert len(one) < len(whole)
+
+
+@pytest.mark.parametrize("addresses", [["10.0.0.1"], ["fd00::1"], ["10.0.0.1", "fd00::1"]], ids=" and ".join)
+def test_pods_with_addresses_of_one_family_reach_the_internet_in_it(ask, addresses):
+    """NET-2: the other family, which the pod has no address in, does not count."""
+    one = pod("shop", "one", addresses[0], "one")
+    one["status"]["podIPs"] = [{"ip": text} for text in addresses]
+    answer = small().add("v1", "pods", "Pod", [one]).answer
+    assert verdict(ask, "shop/one", "internet", answer=answer) == (0, "allowed")
+    assert verdict(ask, "internet", "shop/one", answer=answer) == (0, "allowed")
