@@ -9,7 +9,7 @@ from netcheck.engines.sets import SetEngine
 from netcheck.model.cluster import Cluster
 from netcheck.model.intents import Demand, Intent, IntentScope
 from netcheck.model.policy import NetworkPolicy
-from netcheck.queries.flow_table import Box, FlowTable, Group, Parts, minus
+from netcheck.queries.flow_table import Box, FlowTable, Group, Parts, meets, minus
 from netcheck.queries.repair_results import Effect
 from netcheck.queries.verify import Question, forbidden_by
 from netcheck.queries.verify_coverage import EndpointNames, without_selves
@@ -30,9 +30,11 @@ class Effects:
         table = FlowTable(SetEngine(after, universe=question.engine.universe))
         found: dict[tuple[bool, int, int], int] = {}
         for sources, one, other in _together(question.table.groups, table.groups):
+            settled = tuple(Box(held, mask) for mask, held in meets(other.allowed, one.unknown).items())
             for opens, wanted, known in (
                 (False, one.allowed, other.allowed),
                 (True, (*other.allowed, *other.unknown), (*one.allowed, *one.unknown)),
+                (True, settled, one.allowed),  # passed perhaps, and does now
             ):
                 changed = minus(self._inside(wanted), known)
                 for some, parts in self._others(sources, changed) if changed else ():

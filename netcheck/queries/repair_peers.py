@@ -236,12 +236,11 @@ def _single(texts: Iterable[str]) -> IPSet:
 
 
 def _of_selector(selector: SelectedPods) -> Iterator[PodTerm]:
-    spaces = selector.namespace_labels
+    spaces: LabelSelector | None = selector.namespace_labels
     if selector.namespaces is not None:
-        spaces = LabelSelector.of(
-            None, [*spaces.requirements, *name_selector(sorted(selector.namespaces)).requirements]
-        )
-    yield PodTerm(spaces, selector.pods)
+        spaces = _joined(selector.namespace_labels, name_selector(sorted(selector.namespaces)))
+    if spaces is not None:
+        yield PodTerm(spaces, selector.pods)
 
 
 def _only(item: Requirement) -> LabelSelector:

@@ -23,7 +23,7 @@ from tests import strategies
 from tests.queries.test_verify import Brute, drawn_intents, is_pair, outcome_of_all_completions
 
 PORTS = (79, 80, 81, 443)
-SEEDS = range(40)
+SEEDS = [*range(40), 545]  # the last: what passed perhaps, and passes for sure after a repair, is opened too
 TIMEOUT_MS = 20_000
 
 
@@ -38,7 +38,7 @@ def repaired(seed):
 
 def holds(cluster, intent):
     outcome = Brute(cluster, PORTS).outcome(intent)
-    if outcome is Outcome.UNKNOWN and any(not one.labels_known for one in cluster.namespaces.values()):
+    if outcome is Outcome.UNKNOWN and sum(not one.labels_known for one in cluster.namespaces.values()) == 1:
         outcome = outcome_of_all_completions(cluster, intent)
     return outcome is Outcome.HOLDS
 
