@@ -15,13 +15,16 @@ _WORDS = {
     exit_codes.OK: "yes, or clean",
     exit_codes.NEGATIVE: "no, or findings",
     exit_codes.INCOMPLETE: "incomplete or unknown",
+    exit_codes.USAGE: "not asked",
+    exit_codes.NO_INPUT: "not read",
 }
 
 
 def run_each(run: Callable[[Inputs], int], inputs: Inputs) -> int:
     """Run a command on each cluster or snapshot among the sources, the files among them laid over it.
 
-    The exit code is 4 if one is 4 or a cluster cannot be read, else 1 if one is 1, else 0; 3 if no cluster can be read.
+    One that cannot be read, or be asked this, does not stop the others. The exit code is 2 if one cannot be asked, else 4
+    if one is 4 or cannot be read, else 1 if one is 1, else 0; 3 if no cluster can be read.
 
     Raises:
         UsageError: fewer than two clusters are named, or an output cannot be one for each.
@@ -44,9 +47,9 @@ def run_each(run: Callable[[Inputs], int], inputs: Inputs) -> int:
         try:
             code = run(replace(inputs, sources=(source, *files), output=outputs, each=False))
             results.append((source, code, _WORDS.get(code, str(code))))
-        except InputError as error:
+        except (InputError, UsageError) as error:
             screen.note(f"error: {error}")
-            results.append((source, exit_codes.NO_INPUT, "not read"))
+            results.append((source, error.exit_code, _WORDS[error.exit_code]))
     _summarise(results, inputs)
     return _decided([code for _, code, _ in results])
 
@@ -103,6 +106,8 @@ def _summarise(results: list[tuple[str, int, str]], inputs: Inputs) -> None:
 
 
 def _decided(codes: list[int]) -> int:
+    if exit_codes.USAGE in codes:
+        return exit_codes.USAGE
     if all(code == exit_codes.NO_INPUT for code in codes):
         return exit_codes.NO_INPUT
     if exit_codes.NO_INPUT in codes or exit_codes.INCOMPLETE in codes:

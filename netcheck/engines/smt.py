@@ -28,6 +28,7 @@ from netcheck.values.labels import LabelSelector
 from netcheck.values.ports import PROTOCOLS, Protocol
 
 DEFAULT_TIMEOUT_MS = 20_000
+_WIDTHS = {4: 32, 6: 128}
 MAX_COMPLETIONS = 64
 """So many completions are held against a question before it is called undecided."""
 
@@ -362,16 +363,10 @@ class SmtEngine:
         return conj(parts)
 
     def _fixed_addresses(self, end: str, decoded: FoundEnd) -> list[str]:
-        """Return the terms that fix the addresses of an end, and of which families it has none (NET-2)."""
-        widths = {4: 32, 6: 128}
-        held = [
-            f"(= {end}_a{version} (_ bv{number} {widths[version]}))" for version, number in decoded.addresses.items()
-        ]
-        has = [f"{end}_has{version}" for version in widths]
-        return [
-            *held,
-            *(name if version in decoded.addresses else neg(name) for version, name in zip(widths, has, strict=True)),
-        ]
+        parts = [neg(f"{end}_has{version}") for version in (4, 6) if version not in decoded.addresses]
+        for version, number in decoded.addresses.items():
+            parts.append(f"(and {end}_has{version} (= {end}_a{version} (_ bv{number} {_WIDTHS[version]})))")
+        return parts
 
     def _fixed_pod(self, model: z3.ModelRef, end: str, decoded: FoundEnd) -> list[str]:
         encoding = self.encoding

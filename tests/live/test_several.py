@@ -26,8 +26,14 @@ def clusters(tmp_path):
     shut = small().add(
         "networking.k8s.io/v1", "networkpolicies", "NetworkPolicy", [policy("shop", "db", "db", "nobody")]
     )
-    with Server(CLEAN.answer) as one, Server(shut.answer) as two, Server(lambda _: Reply(500, {})) as three:
-        yield kubeconfig(tmp_path, {"open": one.url, "shut": two.url, "gone": three.url})
+    other = small().add("v1", "pods", "Pod", [])
+    with (
+        Server(CLEAN.answer) as one,
+        Server(shut.answer) as two,
+        Server(lambda _: Reply(500, {})) as three,
+        Server(other.answer) as four,
+    ):
+        yield kubeconfig(tmp_path, {"open": one.url, "shut": two.url, "gone": three.url, "other": four.url})
 
 
 def test_one_report_of_each_and_a_summary(clusters, netcheck):
@@ -48,6 +54,16 @@ def test_a_cluster_that_cannot_be_read_does_not_stop_the_others(clusters, netche
     assert "allowed" in done.out
     only = netcheck("query", "cluster:gone", "cluster:gone", "cluster:open", "--each", *ASK, "--kubeconfig", clusters)
     assert only.code == 4
+
+
+def test_a_cluster_that_cannot_be_asked_does_not_stop_the_others(clusters, netcheck):
+    for source, told in (("cluster:opne", "no context `opne`"), ("cluster:other", "names no loaded workload or pod")):
+        done = netcheck("query", source, "cluster:open", "--each", *ASK, "--kubeconfig", clusters)
+        assert done.code == 2
+        assert told in done.err
+        assert "allowed" in done.out
+        lines = [line.split()[:2] for line in done.out.partition("== summary\n")[2].splitlines()]
+        assert lines == [[source, "2"], ["cluster:open", "0"]]
 
 
 def test_documents_go_to_one_file_of_each(clusters, netcheck, tmp_path):
