@@ -28,7 +28,6 @@ from netcheck.values.labels import LabelSelector
 from netcheck.values.ports import PROTOCOLS, Protocol
 
 DEFAULT_TIMEOUT_MS = 20_000
-_WIDTHS = {4: 32, 6: 128}
 MAX_COMPLETIONS = 64
 """So many completions are held against a question before it is called undecided."""
 
@@ -365,7 +364,7 @@ class SmtEngine:
     def _fixed_addresses(self, end: str, decoded: FoundEnd) -> list[str]:
         parts = [neg(f"{end}_has{version}") for version in (4, 6) if version not in decoded.addresses]
         for version, number in decoded.addresses.items():
-            parts.append(f"(and {end}_has{version} (= {end}_a{version} (_ bv{number} {_WIDTHS[version]})))")
+            parts.append(f"(and {end}_has{version} (= {end}_a{version} (_ bv{number} {32 if version == 4 else 128})))")
         return parts
 
     def _fixed_pod(self, model: z3.ModelRef, end: str, decoded: FoundEnd) -> list[str]:
