@@ -218,12 +218,15 @@ class _Engine(SmtEngine):
         encoding = self.encoding
         for end in ("d", "s"):
             yield encoding.is_kind(end, Kind.POD)
+        for kind in (Kind.OWN_NODE, Kind.HOST_POD):  # of the node that these stand for or lie on nothing is known
+            yield conj(neg(encoding.is_kind(end, kind)) for end in ("d", "s"))
         yield conj(neg(f"{end}_has6") for end in ("s", "d"))
         yield conj(encoding.no_named_ports())
         yield conj(self._as_loaded(end) for end in ("s", "d"))
         for end in ("s", "d"):
-            private = in_ranges(f"{end}_a4", encoding.lies_in(Kind.POD).of_family(4), 32)
-            yield f"(=> (and {encoding.is_kind(end, Kind.POD)} {end}_has4) {private})"
+            for kind in (Kind.POD, Kind.NODE):
+                private = in_ranges(f"{end}_a4", encoding.lies_in(kind).of_family(4), 32)
+                yield f"(=> (and {encoding.is_kind(end, kind)} {end}_has4) {private})"
 
     def _as_loaded(self, end: str) -> str:
         """Return the term true iff the end's namespace, if it is loaded, has its loaded labels."""

@@ -299,12 +299,12 @@ class _Differ:
         for one in sides.members[source]:
             for other in sides.members[destination]:
                 if one != other or sides.joined[one].endpoint.several:
-                    why = why if why is not None else self._missing(source, destination)
+                    why = why if why is not None else self._missing(source, destination, connections)
                     yield UnknownRow(
                         source=one, destination=other, connections=connections, reasons=why, may_open=may_open
                     )
 
-    def _missing(self, source: int, destination: int) -> tuple[Reason, ...]:
+    def _missing(self, source: int, destination: int, connections: ConnectionSet) -> tuple[Reason, ...]:
         found: set[Reason] = set()
         for side in self._sides.pair():
             one, other = self._sides.element(side, source), self._sides.element(side, destination)
@@ -313,6 +313,9 @@ class _Differ:
                 if key not in self._reasons:
                     self._reasons[key] = missing_facts(side.engine, one, other)
                 found |= set(self._reasons[key])
+        if not found:
+            pair = self._representative(source, destination)
+            found = self._explainer.missing(*pair, connections) if pair is not None else found
         return tuple(sorted(found, key=lambda reason: (reason.rule, reason.message))) or (_UNSAID,)
 
 

@@ -13,7 +13,7 @@ from netcheck.errors import WitnessMismatch
 from netcheck.logic.ir import Kind
 from netcheck.model.admin import AdminPolicy
 from netcheck.model.cluster import Cluster
-from netcheck.model.flow import AddressEnd, Decider, Decision, End, Flow, NodeEnd, OwnNodeEnd, PodEnd, Verdict
+from netcheck.model.flow import AddressEnd, Decider, Decision, End, Flow, NodeEnd, OwnNodeEnd, PodEnd, Reason, Verdict
 from netcheck.model.objects import Pod
 from netcheck.model.policy import Direction, NetworkPolicy, OpaquePolicy
 from netcheck.queries.diff_results import Cause, Probe, Why
@@ -86,6 +86,21 @@ class Explainer:
         labels = self._selecting(ends)
         chosen = self._deciding(asked, self._candidates(ends, labels), labels, verdicts[1].verdict)
         return Why(causes=tuple(sorted(self._cause(item, ends, verdicts) for item in chosen)), probe=probe)
+
+    def missing(self, source: int, destination: int, connections: ConnectionSet) -> set[Reason]:
+        """Return the facts that the oracle misses, on either side, to decide one of the connections of a pair."""
+        found: set[Reason] = set()
+        for number, side in enumerate(self._sides.pair()):
+            ends = self._ends(number, (source, destination))
+            if ends[0] is None or ends[1] is None:
+                continue
+            protocol, port = readable_port(connections, ends[1])
+            flow = Flow(source=ends[0], destination=ends[1], protocol=protocol, port=port)
+            try:
+                found |= set(decide(self._slices[id(side)].of(ends[0], ends[1]), flow).reasons)
+            except OracleLimit:
+                continue
+        return found
 
     def appearance(self, position: int) -> Cause:
         """Return the cause that an end is there on one side only."""

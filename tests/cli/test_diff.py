@@ -210,3 +210,32 @@ def test_compare_as_markdown_is_a_table(netcheck):
     text = netcheck("compare", BASE, HEAD, "-o", "md").out
     assert "| allowed by HEAD and not by BASE | there are such flows |" in text
     assert "denied (NetworkPolicy shop/cart)" in text
+
+
+NODES_KEPT_FROM = """
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: nodes}
+spec:
+  tier: Admin
+  priority: %d
+  subject: {namespaces: {}}
+  egress: [{action: Deny, to: [{nodes: {matchLabels: {role: %s}}}]}]
+---
+"""
+
+
+def test_open_world_shows_a_node_of_known_labels_rather_than_one_of_which_nothing_is_known(netcheck, files):
+    sides = (files("b", TWO_PODS + NODES_KEPT_FROM % (5, "cp")), files("h", TWO_PODS + NODES_KEPT_FROM % (5, "worker")))
+    done = netcheck("compare", *sides, "-o", "json")
+    assert done.code == 1
+    labels = [question["witness"]["flow"]["destinationLabels"] for question in done.json["questions"]]
+    assert labels == ["role=cp", "role=worker"]
+
+
+def test_what_is_unknown_names_the_fact_that_is_missing(netcheck, files):
+    sides = (files("b", TWO_PODS + NODES_KEPT_FROM % (5, "cp")), files("h", TWO_PODS + NODES_KEPT_FROM % (6, "cp")))
+    assert netcheck("compare", *sides).code == 0
+    rows = netcheck("diff", *sides, "-o", "json").json["unknown"]
+    assert rows
+    assert {reason["rule"] for row in rows for reason in row["reasons"]} == {"ADM-16"}
