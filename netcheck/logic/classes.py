@@ -19,6 +19,8 @@ from netcheck.values.connections import ConnectionSet
 from netcheck.values.ports import PROTOCOLS, Protocol
 
 BOTH_FAMILIES = (4, 6)
+NO_ATOM = -1
+"""Stands for the atom of an address where no rule speaks of addresses."""
 
 PortNumbers = tuple[tuple[str, Protocol, tuple[int, ...]], ...]
 """(name, protocol, the distinct numbers declared), sorted: only names that some rule mentions."""
@@ -205,7 +207,7 @@ class _Grouping:
         if self._cut_by_address or not pod.addresses:
             return self._universe.locate(pod.addresses, _kind(pod))
         families = tuple(sorted({6 if ":" in text else 4 for text in pod.addresses}))
-        return tuple((version, -1) for version in families)
+        return tuple((version, NO_ATOM) for version in families)
 
 
 def _kind(pod: Pod) -> Kind:

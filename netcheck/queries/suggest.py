@@ -22,7 +22,7 @@ from netcheck.queries.suggest_cells import Open, wanted
 from netcheck.queries.suggest_groups import Groups, workloads_of
 from netcheck.queries.suggest_needs import Gathered, Sources, gather
 from netcheck.queries.suggest_policies import compose
-from netcheck.queries.suggest_proof import Plan, Scene, passes_today, passing_parts, prove
+from netcheck.queries.suggest_proof import Plan, Scene, one_way, passes_today, passing_parts, prove
 from netcheck.queries.suggest_results import Gap, Need, NeedKind, Suggestions
 
 OWN_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
@@ -66,6 +66,7 @@ class _Run:
         self._scope = scope
         self._timeout_ms = timeout_ms
         self._groups = Groups(cluster, timeout_ms)
+        self._one_way: dict[Direction, Scene] = {}
 
     def suggestions(self) -> Suggestions:
         """Return everything."""
@@ -120,12 +121,18 @@ class _Run:
 
     def _open(self, gaps: Open) -> Open:
         """Return whom a policy that denies by default newly isolates: beside the gaps pods that only admin policies restrict."""
-        found = {}
-        for direction, groups in gaps.groups.items():
-            isolated = self._groups.isolated(self._cluster.policies, direction) | self._groups.phantoms
-            namespaces = {self._groups.groups[number].namespace for number in indexes(groups)}
-            found[direction] = sum(self._groups.of_namespace(name) for name in namespaces) & ~isolated
-        return Open(groups=found)
+        found, isolated = {}, {}
+        touched = {
+            direction: {self._groups.groups[number].namespace for number in indexes(groups)}
+            for direction, groups in gaps.groups.items()
+        }
+        if self._has_baseline and self._cluster.profile.baseline_skipped_by_any_np is not Switch.NO:
+            touched = dict.fromkeys(Direction, set().union(*touched.values()))  # any policy lifts what both deny
+        for direction, namespaces in touched.items():
+            isolated[direction] = self._groups.isolated(self._cluster.policies, direction) & ~self._groups.phantoms
+            every = sum(self._groups.of_namespace(name) for name in namespaces)
+            found[direction] = every & ~isolated[direction] & ~self._groups.phantoms
+        return Open(groups=found, isolated=isolated)
 
     def _usable(self, scene: Scene, gathered: Gathered, open_: Open) -> Iterator[Need]:
         """Yield the needs that policies are to serve: those that pass today, or that an intent asks for."""
@@ -137,7 +144,7 @@ class _Run:
             for item in kept:
                 some, every = passes_today(scene, item) if item is need else (True, True)
                 if item.opens:
-                    yield replace(item, opens=not every)
+                    yield replace(item, opens=not every, denied=frozenset() if every else self._denied(gathered, item))
                 elif some and not every and self._has_baseline and item is need:
                     yield from passing_parts(scene, item)
                 elif some:
@@ -146,6 +153,15 @@ class _Run:
                     item.kind not in _WEAK and self._groups.of_pods(item.source.pods | item.destination.pods) & touched
                 ):
                     gathered.drop(item.text, f"{item.why}: policies deny it today", item.place)
+
+    def _denied(self, gathered: Gathered, need: Need) -> frozenset[Direction]:
+        """Return the directions in which NetworkPolicies alone deny some of a need."""
+        if not self._one_way:
+            self._one_way = {
+                direction: Scene((one_way(self._cluster, direction),), self._groups, gathered.needs)
+                for direction in Direction
+            }
+        return frozenset(direction for direction, scene in self._one_way.items() if not passes_today(scene, need)[1])
 
     @property
     def _has_baseline(self) -> bool:

@@ -50,9 +50,13 @@ Cells = dict[tuple[Direction, PeerSymbol], int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open:
-    """The groups that no policy isolates, by direction; what is not among them is isolated already."""
+    """The groups that are newly isolated, by direction, and those that a NetworkPolicy isolates already.
+
+    What is among neither stays as it is: a policy that lets something through to it would isolate it.
+    """
 
     groups: Mapping[Direction, int]
+    isolated: Mapping[Direction, int] = field(default_factory=dict)
 
     def has(self, number: int, direction: Direction) -> bool:
         """Return whether a group is open in a direction."""
@@ -99,7 +103,7 @@ class _Builder:
             (Direction.INGRESS, need.destination, need.source),
         ):
             for symbol in self._symbols(peer):
-                for key, cells in self._subjects(subject, direction, everywhere=need.opens):
+                for key, cells in self._subjects(subject, direction, everywhere=direction in need.denied):
                     if key == symbol and len(self._groups.groups[symbol.number].pods) == 1:  # type: ignore[union-attr]
                         continue  # NET-6: a pod reaches itself whatever policies say
                     cells[direction, symbol] = cells.get((direction, symbol), 0) | mask
@@ -122,17 +126,24 @@ class _Builder:
         Where some of the pods with such labels are isolated already, a policy about all of them would open these too: then
         the others have it each on their own.
         """
-        held = self._open.groups[direction]
+        held = self._open.groups[direction] | (self._open.isolated.get(direction, 0) if everywhere else 0)
         if end.selector is not None:
             for namespace in self._namespaces(end.selector):
                 mine = self._groups.matching(namespace, end.selector.pods) & ~self._groups.phantoms
-                if everywhere or (mine and not mine & ~held):
+                if not mine & ~held and (mine or (everywhere and self._denies_by_default(namespace, direction))):
                     key = (namespace, end.selector.pods)
                     yield key, self._out.labelled.setdefault(key, {})
                 else:
                     yield from self._each(mine & held)
             return
-        yield from self._each(self._groups.of_pods(end.pods) & (-1 if everywhere else held))
+        yield from self._each(self._groups.of_pods(end.pods) & held)
+
+    def _denies_by_default(self, namespace: str, direction: Direction) -> bool:
+        """Return whether a policy isolates every pod of a namespace, so also those that do not exist yet."""
+        return any(
+            policy.namespace == namespace and direction in policy.types and not policy.pod_selector.requirements
+            for policy in self._cluster.policies
+        )
 
     def _each(self, groups: int) -> Iterator[tuple[object, Cells]]:
         for number in indexes(groups):

@@ -6,18 +6,20 @@ could be created. The policies that are judged are those that the printed text i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from netcheck.engines.sets import SetEngine
 from netcheck.errors import InternalError
 from netcheck.load.loader import load_text
 from netcheck.logic.atoms import indexes
-from netcheck.logic.classes import Universe, mask_of
+from netcheck.logic.classes import NO_ATOM, Universe, mask_of
+from netcheck.logic.ir import Kind
 from netcheck.logic.translate import resolutions, translate
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Verdict
 from netcheck.model.intents import Intent
+from netcheck.model.objects import Pod
 from netcheck.model.policy import Direction, NetworkPolicy, PolicyRule
 from netcheck.queries.compare import Outcome as Relates
 from netcheck.queries.compare import Relation, compare
@@ -41,7 +43,7 @@ class Scene:
         every = tuple(needs)
         self._groups = groups
         base = clusters[0]
-        apart = [number_of(groups, position) for position in range(len(base.pods))]
+        apart = [apart_from(groups, position, pod) for position, pod in enumerate(base.pods)]
         programs = [translate(one, profile) for one in clusters for profile in resolutions(one)]
         universe = Universe(
             base,
@@ -54,6 +56,7 @@ class Scene:
         self.engines = [SetEngine(one, universe=universe) for one in clusters]
         self.tables = [FlowTable(engine) for engine in self.engines]
         self._bits: dict[NeedEnd, int] = {}
+        self._host_atoms = self._atoms_of_hosts()
 
     def bits(self, end: NeedEnd) -> int:
         """Return the elements that an end stands for, pods that no label tells apart from its own among them.
@@ -66,14 +69,46 @@ class Scene:
             found = self.pods(self._groups.of_pods(end.pods))
             if end.addresses:
                 found |= universe.addresses.bits(end.addresses) << universe.atom_offset & ~table.taken
+                found |= self._hosts(end.addresses)
             if end.anybody:
                 found |= table.ends if end.selector is not None else table.ends & ~table.pods
             self._bits[end] = found
         return found
 
     def let_in(self, end: NeedEnd) -> int:
-        """Return the elements that a rule for an end lets through: a rule for clients outside lets in everybody."""
-        return self.tables[0].ends if end.anybody else self.bits(end)
+        """Return the elements that a rule for an end lets through, perhaps only in one family.
+
+        A rule for clients outside lets in everybody, and one for addresses whoever has them.
+        """
+        if end.anybody:
+            return self.tables[0].ends
+        return self.bits(end) | (self._having(end.addresses) if end.addresses else 0)
+
+    def _hosts(self, addresses: IPSet) -> int:
+        """Return the nodes, and the pods on their network, all of whose addresses are among some."""
+        found = 0
+        for number, atoms in self._host_atoms.items():
+            found |= bool(atoms and not atoms & ~self.universe.addresses.bits(addresses)) << number
+        return found
+
+    def _having(self, addresses: IPSet) -> int:
+        """Return the pods and nodes of which an address is among some, or may be."""
+        universe, found = self.universe, self._hosts(addresses)
+        among = universe.addresses.bits(addresses)
+        for number, element in enumerate(universe.elements[: universe.own_node]):
+            atoms = [atom for _, atom in element.address_atoms if atom != NO_ATOM]
+            found |= any(atom is None or among >> atom & 1 for atom in atoms) << number
+        return found
+
+    def _atoms_of_hosts(self) -> dict[int, int]:
+        universe = self.universe
+        found = {}
+        for number, element in enumerate(universe.elements[: universe.own_node]):
+            if element.kind is not Kind.POD:
+                held = universe.cluster.nodes if element.kind is Kind.NODE else universe.cluster.pods
+                located = universe.locate(held[element.members[0]].addresses, element.kind)
+                found[number] = mask_of(atom for _, atom in located if atom is not None)
+        return found
 
     def pods(self, groups: int) -> int:
         """Return the elements of some groups."""
@@ -96,9 +131,9 @@ class Scene:
         return Box(self.bits(need.destination), self.universe.ports.mask(need.connections))
 
 
-def number_of(groups: Groups, position: int) -> int:
-    """Return what stands for the group of a pod, and -1 for a pod that is in none."""
-    return groups.of_pods((position,)).bit_length() - 1
+def apart_from(groups: Groups, position: int, pod: Pod) -> Hashable:
+    """Return what tells a pod from others: its group, or of a pod on its node's network its addresses."""
+    return groups.of_pods((position,)).bit_length() or pod.addresses
 
 
 def _ends(need: Need) -> tuple[NeedEnd, NeedEnd]:
@@ -379,6 +414,12 @@ def passes_today(scene: Scene, need: Need) -> tuple[bool, bool]:
         lacking = minus({box.mask: box.destinations}, group.allowed)
         every = every and not any(table.pair(chosen, destinations) for destinations in lacking.values())
     return some, every
+
+
+def one_way(cluster: Cluster, direction: Direction) -> Cluster:
+    """Return the cluster with what its NetworkPolicies say of one direction only."""
+    held = (replace(policy, types=(direction,)) for policy in cluster.policies if direction in policy.types)
+    return replace(cluster, policies=tuple(held))
 
 
 def passing_parts(scene: Scene, need: Need) -> Iterator[Need]:

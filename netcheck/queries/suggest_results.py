@@ -60,6 +60,7 @@ class Need:
     Attributes:
         why: what tells so, in words.
         opens: whether it is to be let through even if it is denied today.
+        denied: if it opens, the directions in which NetworkPolicies deny some of it today.
     """
 
     kind: NeedKind
@@ -68,6 +69,7 @@ class Need:
     connections: ConnectionSet
     why: str
     opens: bool = False
+    denied: frozenset[Direction] = frozenset()
     place: Place | None = field(default=None, compare=False)
 
     @property
