@@ -43,13 +43,16 @@ class Choice:
 
     def is_met(self, chosen: frozenset[int]) -> bool:
         """Return whether a set of edits meets all demands."""
-        return all(len(chosen.intersection(group)) <= 1 for group in self.exclusive) and all(
-            any(
-                chosen.isdisjoint(way.without) and all(not chosen.isdisjoint(need) for need in way.needs)
-                for way in ways
-            )
-            for ways in self.demands
-        )
+        alone = all(len(chosen.intersection(group)) <= 1 for group in self.exclusive)
+        return alone and self.unmet(chosen) is None
+
+    def unmet(self, chosen: frozenset[int]) -> tuple[Way, ...] | None:
+        """Return the first demand that a set of edits does not meet, or None."""
+        return next((ways for ways in self.demands if not any(_is_taken(way, chosen) for way in ways)), None)
+
+
+def _is_taken(way: Way, chosen: frozenset[int]) -> bool:
+    return chosen.isdisjoint(way.without) and all(not chosen.isdisjoint(need) for need in way.needs)
 
 
 class RuleReach:

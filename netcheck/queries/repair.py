@@ -12,9 +12,9 @@ import time
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 
-from netcheck.engines.repairs import Choice
+from netcheck.engines.repairs import Choice, Way
 from netcheck.engines.repairs_smt import cheapest
-from netcheck.errors import SolverLimit
+from netcheck.errors import SolverLimit, WitnessMismatch
 from netcheck.logic.atoms import indexes
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Decider, Flow, PodEnd, Tier, Verdict
@@ -122,7 +122,7 @@ class _Repairer:
             for chosen in proposer.proposals(max(1, round((self._end - time.monotonic()) * 1000))):
                 if self._is_enough(found, len(chosen), most):
                     return "", None
-                bigger = self._tried(proposer.edits_of(chosen), effects, found)
+                bigger = self._tried(proposer, chosen, effects, found)
                 if bigger is not None:
                     return "", _joined(world, bigger)
         except SolverLimit:
@@ -155,20 +155,20 @@ class _Repairer:
         return self._is_bold(repair), len(repair.edits), repair.opened + repair.closed, ports, written, texts
 
     def _tried(
-        self, edits: tuple[Edit, ...], effects: Effects, found: dict[tuple[Edit, ...], Repair]
+        self, proposer: _Proposer, chosen: frozenset[int], effects: Effects, found: dict[tuple[Edit, ...], Repair]
     ) -> Cluster | None:
         """Add a repair if the edits are one; return the cluster with the pod that gets around them, if there is such."""
+        edits = proposer.edits_of(chosen)
         after, verified = self._verified(edits)
         mine = next(item for item in verified.results if item.intent == self._intent)
         if mine.outcome is not Outcome.HOLDS:
             self._doubt = mine.reasons[0].message if mine.reasons else ""
             return mine.evidence.world if mine.evidence is not None else None
-        smaller = self._minimal(edits)
-        if smaller != edits:
-            edits = smaller
+        smaller = self._minimal(proposer, chosen)
+        if smaller != chosen:
+            edits = proposer.edits_of(smaller)
             after, verified = self._verified(edits)
-        repair = self._repair(edits, after, verified, effects)
-        found.setdefault(edits, repair)
+        found.setdefault(edits, self._repair(edits, after, verified, effects))
         return None
 
     def _verified(self, edits: Sequence[Edit], *, alone: bool = False) -> tuple[Cluster, Verification]:
@@ -178,15 +178,15 @@ class _Repairer:
         asked = (self._intent,) if alone else self._intents
         return after, verify(after, asked, timeout_ms=self._timeout_ms, coverage=False)
 
-    def _minimal(self, edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
+    def _minimal(self, proposer: _Proposer, chosen: frozenset[int]) -> frozenset[int]:
         """Return a part of the edits that suffices and of which none can be left out."""
-        if len(edits) == 1:
-            return edits
-        for edit in edits:
-            rest = tuple(other for other in edits if other is not edit)
-            if self._verified(rest, alone=True)[1].results[0].outcome is Outcome.HOLDS:
-                return self._minimal(rest)
-        return edits
+        for number in sorted(chosen) if len(chosen) > 1 else ():
+            rest = chosen - {number}
+            if proposer.is_refuted(rest):
+                continue
+            if self._verified(proposer.edits_of(rest), alone=True)[1].results[0].outcome is Outcome.HOLDS:
+                return self._minimal(proposer, rest)
+        return chosen
 
     def _repair(self, edits: tuple[Edit, ...], after: Cluster, verified: Verification, effects: Effects) -> Repair:
         policies = self._cluster.policies
@@ -268,6 +268,8 @@ class _Proposer:
         self._candidates = Candidates(cluster, intent, self._speller, spaces)
         self._opens = intent.demand is Demand.ALLOW
         self._directions: tuple[Direction, ...] = tuple(Direction)
+        self._shown_by: dict[tuple[Way, ...], Cell] = {}
+        self._chosen_from = Choice(costs=(), demands=())
         flows = list(_flows(self._plain))
         self._edits = list(dict.fromkeys(self._widening(flows) if self._opens else self._narrowing(flows)))
         self.mentioned = tuple(edit.probe(cluster.policies) for edit in self._edits)
@@ -301,7 +303,31 @@ class _Proposer:
     def _choice_of(self, *, surely: bool) -> Choice:
         flows = list(_flows(self._question, surely=surely))
         model = RepairModel(self._question, flows, self._edits, self._directions, closes=not self._opens)
-        return model.opening() if self._opens else model.stopping()
+        choice = model.opening() if self._opens else model.stopping()
+        self._shown_by = model.shown_by
+        self._chosen_from = choice
+        return choice
+
+    def is_refuted(self, chosen: frozenset[int]) -> bool:
+        """Return whether the oracle shows a flow by which the intent is violated after some edits; it need not find one."""
+        unmet = self._chosen_from.unmet(chosen)
+        if unmet is None or not self._is_plain:
+            return False
+        cell = self._shown_by[unmet]
+        after = applied(self._cluster, self.edits_of(chosen))
+        verdict = Verdict.DENIED if self._opens else Verdict.ALLOWED
+        try:
+            found = Witnesses(after, self._question.engine).evidence(cell.source, cell.destination, cell.mask, verdict)
+        except WitnessMismatch:
+            return False
+        return bool(found.decided_by)  # nothing decided it where the oracle gave up
+
+    @property
+    def _is_plain(self) -> bool:
+        """Return whether one flow is enough to violate the intent, and all ends surely stand for what they may."""
+        asked = self._question.asked[0]
+        sure = asked.sources.certain == asked.sources.possible and asked.certain == asked.possible
+        return sure and not (self._opens and (asked.choices or asked.intent.ports is None))
 
     def edits_of(self, chosen: frozenset[int]) -> tuple[Edit, ...]:
         """Return the edits of a proposal; new policies have names that are free."""

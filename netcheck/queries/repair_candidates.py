@@ -130,21 +130,26 @@ class Candidates:
             rest = (PolicyRule(ports=ports_of(view.rest)),) if view.rest else ()
             for peers in dict.fromkeys((fitting, pods)):  # nobody outside is shorter, and closes more
                 rules = (PolicyRule(peers=peers, ports=ports_of(view.kept)),) if peers and view.kept else ()
-                for selector in self._apart(view, space, chosen):
+                for selector in self._apart(view.direction, view.ends or (), space, chosen, isolated=True):
                     yield self._new(view.direction, space, selector, (*rules, *rest))
 
-    def _apart(self, view: View, space: str, chosen: set[int]) -> Iterator[LabelSelector]:
-        """Yield selectors of pods that leave out those which policies isolate already: these would be opened."""
-        isolated = {
-            position
-            for position, pod in enumerate(self._cluster.pods)
-            if pod.namespace == space and position not in chosen and self._is_isolated(pod, view.direction)
-        }
+    def _apart(
+        self, direction: Direction, ends: Sequence[Members], space: str, chosen: set[int], *, isolated: bool
+    ) -> Iterator[LabelSelector]:
+        """Yield selectors of pods that leave out those which policies isolate already, or those which none isolates.
+
+        The first would be opened by a policy that is there to close, the others closed by one that is there to open.
+        """
         pods = self._cluster.pods
-        found = list(self._selectors(view.ends, space, chosen))
-        exact = [one for one in found if not any(one.matches(pods[position].labels) for position in isolated)]
+        others = {
+            position
+            for position, pod in enumerate(pods)
+            if pod.namespace == space and position not in chosen and self._is_isolated(pod, direction) is isolated
+        }
+        found = list(self._selectors(ends, space, chosen))
+        exact = [one for one in found if not any(one.matches(pods[position].labels) for position in others)]
         rest = {position for position in chosen if not any(one.matches(pods[position].labels) for one in exact)}
-        if rest and (apart := self._speller.apart(rest, isolated)) is not None:
+        if rest and (apart := self._speller.apart(rest, others)) is not None:
             yield apart
         elif rest:
             exact = found
@@ -157,10 +162,10 @@ class Candidates:
             if policy.namespace == pod.namespace
         )
 
-    def _selectors(self, ends: tuple[Members, ...] | None, space: str, chosen: set[int]) -> Iterator[LabelSelector]:
+    def _selectors(self, ends: Sequence[Members], space: str, chosen: set[int]) -> Iterator[LabelSelector]:
         """Yield selectors of some pods of a namespace: the intent's own, and by what the pods have in common."""
         found: dict[LabelSelector, None] = {}
-        for item in ends or ():
+        for item in ends:
             wanted = item.selector
             if wanted is None or (wanted.namespaces is not None and space not in wanted.namespaces):
                 continue
@@ -197,11 +202,19 @@ class Candidates:
             if not peers and not who.pods:
                 continue
             rule = PolicyRule(peers=peers, ports=ports_of(lack.ports))
-            for selector in self._selectors(tuple(ends), space, chosen) if space in self._spaces else ():
+            for selector in self._to_open(direction, ends, space, chosen) if space in self._spaces else ():
                 yield self._new(direction, space, selector, (rule,))
             for number in lack.policies:
                 if self._cluster.policies[number].namespace == space:
                     yield from self._more(number, direction, rule, lack.ports)
+
+    def _to_open(
+        self, direction: Direction, ends: Sequence[Members], space: str, chosen: set[int]
+    ) -> tuple[LabelSelector, ...]:
+        found = list(self._apart(direction, ends, space, chosen, isolated=False))
+        if self._intent.scope is IntentScope.ANY_POD:  # pods to come are meant by the intent's own selectors
+            found += self._selectors(ends, space, chosen)
+        return tuple(dict.fromkeys(found))
 
     def _more(self, number: int, direction: Direction, wanted: PolicyRule, ports: ConnectionSet) -> Iterator[Edit]:
         policy = self._cluster.policies[number]

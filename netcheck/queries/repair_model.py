@@ -91,6 +91,7 @@ class RepairModel:
         self._edits_near: dict[tuple[str, Direction], list[int]] = {}
         for number, edit in enumerate(self._edits):
             self._edits_near.setdefault((edit.probe(self._policies).namespace, edit.direction), []).append(number)
+        self.shown_by: dict[tuple[Way, ...], Cell] = {}
         self._pairs: dict[tuple[str, Direction, int, int], PairMasks] = {}
 
     # ---- cells -------------------------------------------------------------------------------------------------
@@ -297,6 +298,7 @@ class RepairModel:
             if not ways:
                 raise NoWay(cell)
             demands[ways] = None
+            self.shown_by.setdefault(ways, cell)
         return Choice(
             costs=tuple(self._cost(number) for number in range(len(self._edits))),
             demands=tuple(demands),
