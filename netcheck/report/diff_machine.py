@@ -31,6 +31,7 @@ _RULES = {
     ),
 }
 _MOST_LINES = 5
+_MOST_NAMES = 12
 CSV_COLUMNS = ("type", "source", "destination", "via", "workload", "before", "after", "unknown", "because", "witness")
 
 
@@ -79,7 +80,7 @@ def _message(block: Block, cause: Cause | None, found: ConnectionDiff, names: Na
     because = f"{cause_text(cause)}; " if cause is not None else ""
     lines = [f"{because}{count(block.size, 'connection')} {block.type.value}:"]
     for line in block.lines[:_MOST_LINES]:
-        sources, ends = (", ".join(names.together(mask)) for mask in (line.sources, line.destinations))
+        sources, ends = (_few(names, mask) for mask in (line.sources, line.destinations))
         ports = ports_text(line.after or line.before)
         if line.before and line.after and line.before != line.after:
             ports = f"{ports_text(line.before)} became {ports_text(line.after)}"
@@ -88,6 +89,12 @@ def _message(block: Block, cause: Cause | None, found: ConnectionDiff, names: Na
         lines.append(f"and {len(block.lines) - _MOST_LINES} more")
     witness = example_text(block.example, found)
     return "\n".join([*lines, *([f"witness: {witness}"] if witness else [])])
+
+
+def _few(names: Names, mask: int) -> str:
+    """Return the first names of a set: a mark on a line is no place for hundreds."""
+    shown, total = names.some(mask, most=_MOST_NAMES)
+    return ", ".join(shown) + (f" and {total - len(shown):,} more" if total > len(shown) else "")
 
 
 def _unknown(found: ConnectionDiff, names: Names) -> Iterator[Notice]:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import pytest
 
-from tests.cli.running import CLOSED, NOT_MODELLED, PARTLY_IN_A_BLOCK, QUICKSTART, ROOT, TWO_PODS
+from tests.cli.running import CLOSED, NOT_MODELLED, PARTLY_IN_A_BLOCK, POD, QUICKSTART, ROOT, TWO_PODS
 
 SCHEMA = json.loads((ROOT / "testdata" / "schemas" / "sarif-2.1.0-rtm.5.json").read_text(encoding="utf-8"))
 DIFF = ("diff", "testdata/diff/base", "testdata/diff/head")
@@ -143,6 +143,16 @@ def test_problems_of_the_input_are_annotations(netcheck, files):
     done = netcheck("diff", files("b", broken), files("h", TWO_PODS), "-o", "github")
     assert (done.code, done.err) == (4, "")
     assert done.out.startswith("::error file=")
+
+
+def test_a_mark_on_a_line_does_not_list_hundreds(netcheck, files):
+    pods = "".join(POD % (f"p{number}", space, "x") for number in range(40) for space in ("a", "b"))
+    odd = "".join(POD % (f"odd{number}", space, "odd") for number in range(2) for space in ("a", "b"))
+    closed = CLOSED.replace("{matchLabels: {app: db}}", "{matchLabels: {app: x}}")
+    run = ("diff", files("b", pods + odd), files("h", pods + odd + closed))
+    (line,) = netcheck(*run, "-o", "github").out.splitlines()
+    assert "and 28 more" in line
+    assert len(line) < 2000
 
 
 @pytest.mark.usefixtures("here")
