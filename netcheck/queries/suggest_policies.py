@@ -42,6 +42,10 @@ _LONGEST_NAME = 63
 _EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}
 
 
+Cell = tuple[tuple[Direction, PeerSymbol], int]
+"""A direction and a peer with the ports on which it is let through."""
+
+
 @dataclass(slots=True)
 class Planned:
     """A policy in the making: whom it selects, by which selector, and what it lets through."""
@@ -110,19 +114,26 @@ class _Composer:
             base = found.setdefault(everything, Planned(everything, self._groups.of_namespace(namespace)))
             base.denies = denied
             base.subject = (namespace, everything)
-        return sorted(found.values(), key=lambda item: (len(item.selector.requirements), str(item.selector)))
+        ordered = sorted(found.values(), key=lambda item: (len(item.selector.requirements), str(item.selector)))
+        for at, item in enumerate(ordered):
+            broader = [one for one in ordered[:at] if _is_part(one.selector, item.selector)]
+            item.cells = self._without(item.cells, [cell for one in broader for cell in one.cells.items()])
+        return [item for item in ordered if item.cells or item.denies]
+
+    def _without(self, cells: Cells, others: list[Cell]) -> Cells:
+        """Return what others do not let through."""
+        left = {key: self._beside(*key, mask, others) for key, mask in cells.items()}
+        return {key: mask for key, mask in left.items() if mask}
 
     # ---- what is left to a group's own policies -------------------------------------------------------------------
 
     def _reduced(self, cells: Cells) -> Cells:
         """Return cells without what a broader peer of the same cells covers."""
-        found: Cells = {}
-        broad = [cell for cell in cells.items() if not isinstance(cell[0][1], GroupPeer)]
-        for (direction, symbol), mask in cells.items():
-            others = (cell for cell in broad if cell[0] != (direction, symbol))
-            if left := self._beside(direction, symbol, mask, others):
-                found[direction, symbol] = left
-        return found
+        left = dict(cells)
+        broad = [key for key in cells if not isinstance(key[1], GroupPeer)]
+        for key in cells:
+            left[key] = self._beside(*key, left[key], ((other, left[other]) for other in broad if other != key))
+        return {key: mask for key, mask in left.items() if mask}
 
     def _of_group(self, number: int) -> Cells:
         """Return what is wanted of one group."""
@@ -136,7 +147,7 @@ class _Composer:
         direction: Direction,
         symbol: PeerSymbol,
         mask: int,
-        others: Iterable[tuple[tuple[Direction, PeerSymbol], int]],
+        others: Iterable[Cell],
     ) -> int:
         """Return the ports of a cell that no other one, of the same peer or a broader one, lets through."""
         for (way, other), held in others:
@@ -150,6 +161,8 @@ class _Composer:
                 return True
             case LabelledPeer(selector=selector), GroupPeer(number=number):
                 return bool(self._meaning(selector) >> number & 1)
+            case LabelledPeer(selector=outer), LabelledPeer(selector=inner):
+                return _is_broader(outer, inner)
             case AddressPeer(addresses=outer), AddressPeer(addresses=inner):
                 return inner <= outer
             case _:
@@ -163,13 +176,8 @@ class _Composer:
 
     def _left(self, number: int, planned: Iterable[Planned]) -> Cells:
         """Return what a group needs beside what the policies by label let through."""
-        found: Cells = {}
         held = [item for item in planned if item.groups >> number & 1]
-        for (direction, symbol), mask in self._of_group(number).items():
-            others = (cell for item in held for cell in item.cells.items())
-            if left := self._beside(direction, symbol, mask, others):
-                found[direction, symbol] = left
-        return found
+        return self._without(self._of_group(number), [cell for item in held for cell in item.cells.items()])
 
     # ---- the choice ------------------------------------------------------------------------------------------------
 
@@ -257,6 +265,18 @@ class _Composer:
                 }
             )
         )
+
+
+def _is_part(broad: LabelSelector, narrow: LabelSelector) -> bool:
+    """Return whether the requirements of one selector are among those of another: whom the latter means the former does."""
+    return set(broad.requirements) <= set(narrow.requirements)
+
+
+def _is_broader(outer: SelectedPods, inner: SelectedPods) -> bool:
+    """Return whether all that is written about some pods is written about others too, so that these are among them."""
+    if outer.namespaces is not None and (inner.namespaces is None or not inner.namespaces <= outer.namespaces):
+        return False
+    return _is_part(outer.namespace_labels, inner.namespace_labels) and _is_part(outer.pods, inner.pods)
 
 
 def _trimmed(planned: list[Planned], left: Mapping[int, Cells]) -> list[Planned]:

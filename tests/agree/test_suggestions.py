@@ -152,7 +152,7 @@ class Story:
         """Ports at which needs and policies begin and end, and one of which nobody speaks."""
         numbers = {79, 80, 443}
         for need in self.needs:
-            for _, held in sorted(need.connections.items()):
+            for _, held in tuple(need.connections.items()):
                 for low, high in held.ranges:
                     numbers |= {low, high}
         few = sorted(numbers)
