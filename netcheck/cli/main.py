@@ -172,4 +172,7 @@ def run() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = exit_codes.BROKEN_PIPE
+    if code == exit_codes.INTERRUPTED:  # requests to a cluster may be under way: nobody waits for their threads
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)

@@ -17,7 +17,7 @@ import msgspec
 from netcheck.errors import InputError
 from netcheck.load.capture import Capture, Listing
 from netcheck.load.cluster_api import Access, Connection, connect
-from netcheck.load.live_fetch import Fetched, Fetcher, Limits, Unreadable, limits_of
+from netcheck.load.live_fetch import Fetched, Fetcher, Limits, Unreadable, limits_of, workers
 from netcheck.load.live_kinds import (
     COPIES,
     NAMESPACES,
@@ -93,13 +93,8 @@ def capture(origin: str, connection: Connection, reading: Reading) -> Capture:
     """
     fetcher = Fetcher(connection, reading.limits, reading.sleep)
     version = _version(fetcher, connection.host)
-    with ThreadPoolExecutor(max_workers=reading.limits.threads) as pool:
-        try:
-            return _Run(origin, fetcher, pool, reading, connection.namespace).capture(version)
-        except BaseException:  # an interrupt too: nobody waits for retries then
-            fetcher.stop()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with workers(reading.limits, fetcher) as pool:
+        return _Run(origin, fetcher, pool, reading, connection.namespace).capture(version)
 
 
 def served_resources(connection: Connection, limits: Limits) -> tuple[tuple[Resource, ...], tuple[ConfigMapKeys, ...]]:
@@ -110,7 +105,7 @@ def served_resources(connection: Connection, limits: Limits) -> tuple[tuple[Reso
     """
     fetcher = Fetcher(connection, limits)
     _version(fetcher, connection.host)
-    with ThreadPoolExecutor(max_workers=limits.threads) as pool:
+    with workers(limits, fetcher) as pool:
         run = _Run("cluster", fetcher, pool, Reading(limits=limits), connection.namespace)
         groups = run.groups()
         return tuple(item.resource for item in run.served(groups)), settings_of(groups)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +42,20 @@ class Limits:
 def limits_of(access: Access) -> Limits:
     """Return the limits that the user wants."""
     return Limits() if access.seconds is None else Limits(request=access.seconds)
+
+
+@contextmanager
+def workers(limits: Limits, fetcher: Fetcher | None = None) -> Iterator[ThreadPoolExecutor]:
+    """Give threads that send requests; after a failure or an interrupt nobody waits for them, and nothing more is sent."""
+    pool = ThreadPoolExecutor(max_workers=limits.threads)
+    try:
+        yield pool
+    except BaseException:
+        if fetcher is not None:
+            fetcher.stop()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 class Unreadable(Exception):

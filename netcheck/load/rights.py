@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import msgspec
 
 from netcheck.errors import InputError
 from netcheck.load.cluster_api import Answer, Connection, Unreachable
-from netcheck.load.live_fetch import Limits
+from netcheck.load.live_fetch import Limits, workers
 from netcheck.load.live_kinds import RESOURCES, SETTINGS, ConfigMapKeys, Resource
 
 ROLE = "netcheck-reader"
@@ -87,7 +86,7 @@ def lacking(connection: Connection, wanted: Sequence[Right], limits: Limits) -> 
     Raises:
         InputError: the server does not say.
     """
-    with ThreadPoolExecutor(max_workers=limits.threads) as pool:
+    with workers(limits) as pool:
         allowed = list(pool.map(lambda item: _has(connection, item, limits), wanted))
     return tuple(item for item, yes in zip(wanted, allowed, strict=True) if not yes)
 

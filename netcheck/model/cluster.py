@@ -188,6 +188,10 @@ class Cluster:
     cluster_domain: str = "cluster.local"
     whole: bool = False
 
+    def knows_pods(self, namespace: str) -> bool:
+        """Return whether the pods of a namespace were read, as far as there are any (LIVE-6)."""
+        return not any((item.group, item.kind) == ("", "Pod") and item.concerns(namespace) for item in self.unread)
+
     def knows_namespace(self, name: str) -> bool:
         """Return whether the input tells what the namespace holds, so that what it does not hold is not there.
 

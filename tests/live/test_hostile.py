@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -248,6 +251,18 @@ def test_a_server_that_stays_busy_is_told(serve):
     found = read(serve(CLEAN.answer, at("/v1/pods", Reply(429, {}, headers={"Retry-After": "1"})))[1])
     assert missing(found) == ["pods"]
     assert not found.unread[0].denied
+
+
+def test_an_interrupt_waits_for_no_answer(serve):
+    server, config = serve(CLEAN.answer, at("/v1/pods", Reply(200, "{}", wait=60)))
+    program = "from netcheck.cli.main import run; run()"
+    command = [sys.executable, "-c", program, "list", "cluster:", "--kubeconfig", config]
+    child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not any(request.path.endswith("/v1/pods") for request in server.requests):
+        time.sleep(0.02)
+    child.send_signal(signal.SIGINT)
+    _, told = child.communicate(timeout=20)
+    assert (child.returncode, told.strip()) == (130, "netcheck: interrupted")
 
 
 # ---- clusters as they are ----------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.live.clusters import meta, small
+from tests.live.clusters import meta, policy, service, small
 from tests.live.server import status
 from tests.live.test_answers import in_a_hurry  # noqa: F401 - a fixture
 from tests.live.test_reading import only
@@ -119,3 +119,19 @@ def test_intents_do_not_hold_for_pods_that_could_not_be_read(ask, tmp_path, monk
     assert done.code == 4
     found = {item["name"]: item["outcome"] for item in done.json["intents"]}
     assert found == {"closed": "unknown", "closed-to-all-others": "unknown", "open": "holds"}
+
+
+def test_lint_does_not_call_pods_absent_that_could_not_be_read(ask):
+    documents = small().add(
+        "v1", "services", "Service", [service("tools", "gone", "gone"), service("shop", "gone", "gone")]
+    )
+    rules = [policy("tools", "gone", "gone", "gone"), policy("shop", "gone", "gone", "gone")]
+    documents.add("networking.k8s.io/v1", "networkpolicies", "NetworkPolicy", rules)
+    fault = only(
+        "v1/namespaces", "/nodes", "shop/pods", "/services", "/networkpolicies", "routes", "ciliumnetworkpolicies"
+    )
+    told = {
+        (item["rule"], item["object"]) for item in ask("lint", answer=documents.answer, fault=fault).json["findings"]
+    }
+    assert {("NC107", "NetworkPolicy shop/gone"), ("NC201", "Service shop/gone")} <= told
+    assert not [item for item in told if "tools/gone" in item[1]]

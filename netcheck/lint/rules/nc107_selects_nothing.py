@@ -57,6 +57,8 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
         possible = example_labels(policy.pod_selector) is not None
         if not policy.pod_selector.requirements and not snapshot.whole:
             continue
+        if possible and not snapshot.cluster.knows_pods(policy.namespace):
+            continue
         if possible:
             yield _nothing_here(snapshot, policy)
         else:

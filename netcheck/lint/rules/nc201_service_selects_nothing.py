@@ -69,6 +69,8 @@ def check(snapshot: Snapshot) -> Iterator[Finding]:
     for service in snapshot.cluster.services:
         if not service.selector or service.type is ServiceType.EXTERNAL_NAME or snapshot.backends(service):
             continue
+        if not snapshot.cluster.knows_pods(service.namespace):
+            continue
         if any(piece.endpoints for piece in snapshot.slices_of(service)):  # of pods that are not loaded
             continue
         yield _finding(snapshot, service)
