@@ -76,16 +76,21 @@ class RuleReach:
                 world[direction] = (tables, dict(zip(having, stages, strict=False)))
             self._worlds.append(world)
         self._lowering = lowering
+        self._selected: dict[tuple[int, Direction], tuple[int, int]] = {}
         self._found: dict[tuple[int, Direction, int], tuple[tuple[Part, ...], ...]] = {}
 
     def selected(self, policy: int, direction: Direction) -> tuple[int, int]:
         """Return the elements that a policy selects under every resolution of the profile, and under some."""
+        known = self._selected.get((policy, direction))
+        if known is not None:
+            return known
         must, may = -1, 0
         for world in self._worlds:
             stage = world[direction][1].get(policy)
             found = self._lowering.bounds(stage.subject, 4) if stage is not None else (0, 0)
             must &= found[0]
             may |= found[1]
+        self._selected[policy, direction] = must, may
         return must, may
 
     def matched(self, policy: int, direction: Direction, subject: int) -> tuple[tuple[Part, ...], ...]:

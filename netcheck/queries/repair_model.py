@@ -20,7 +20,7 @@ from netcheck.queries.flow_table import Parts
 from netcheck.queries.repair_edits import OF_A_RULE, Action, Edit, only_rules
 from netcheck.queries.verify import Question
 
-MOST_CELLS = 20_000
+MOST_CELLS = 100_000
 _OTHER = {Direction.INGRESS: Direction.EGRESS, Direction.EGRESS: Direction.INGRESS}
 
 

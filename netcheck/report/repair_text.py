@@ -10,6 +10,7 @@ from netcheck.report.paint import Role
 from netcheck.report.policy_yaml import policy_yaml
 
 _MOST_EFFECTS = 4
+_MOST_EDITS = 10
 _MOST_NAMES = 3
 
 
@@ -32,13 +33,16 @@ def _besides(repair: Repair) -> str:
 
 
 def _repair(repair: Repair, style: Style) -> Iterator[str]:
-    for edit in repair.edits:
+    edits = repair.edits if style.verbose else repair.edits[:_MOST_EDITS]
+    for edit in edits:
         yield from prose(f"    {edit.text}", indent=6, width=style.width)
         if edit.place is not None:
             yield style.paint(f"      {edit.place}", Role.ASIDE)
-    for policy in repair.policies:
-        if policy.label in repair.added:
-            yield from (f"      {line}".rstrip() for line in policy_yaml(policy).splitlines())
+        for policy in repair.policies:
+            if policy.label == edit.policy and policy.label in repair.added:
+                yield from (f"      {line}".rstrip() for line in policy_yaml(policy).splitlines())
+    if len(edits) < len(repair.edits):
+        yield f"    and {count(len(repair.edits) - len(edits), 'edit')} more (-v lists them)"
     shown = repair.effects if style.verbose else repair.effects[:_MOST_EFFECTS]
     for effect in shown:
         yield from prose(f"    {_effect(effect)}", indent=6, width=style.width)
