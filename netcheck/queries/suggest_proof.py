@@ -17,7 +17,7 @@ from netcheck.logic.classes import NO_ATOM, Universe, mask_of
 from netcheck.logic.ir import Kind
 from netcheck.logic.translate import resolutions, translate
 from netcheck.model.cluster import Cluster
-from netcheck.model.flow import Verdict
+from netcheck.model.flow import Tier, Verdict
 from netcheck.model.intents import Intent
 from netcheck.model.objects import Pod
 from netcheck.model.policy import Direction, NetworkPolicy, PolicyRule
@@ -34,6 +34,8 @@ from netcheck.queries.verify_results import Outcome
 from netcheck.values.addresses import IPSet
 
 SETS, SOLVER, BOTH = "sets", "z3", "sets and z3"
+_WITHOUT_ADMIN = 2
+"""How many clusters are compared where no admin policy could let through what NetworkPolicies deny."""
 
 
 class Scene:
@@ -177,16 +179,19 @@ class _Prover:
     def __init__(self, before: Cluster, after: Cluster, groups: Groups, plan: Plan) -> None:
         self._clusters = (before, after)
         self._plan = plan
-        self._scene = Scene((before, after), groups, plan.needs)
+        judged = [before, after]
+        if any(policy.tier is Tier.ADMIN for policy in before.admin):
+            judged.append(_closed(before, groups, plan.open))
+        self._scene = Scene(judged, groups, plan.needs)
         self._groups = groups
-        self._now, self._then = self._scene.tables
+        self._now, self._then = self._scene.tables[:_WITHOUT_ADMIN]
         self._witnesses = Witnesses(after, self._scene.engines[1])
 
     def checks(self) -> Iterator[Check]:
         """Yield every check: of needs, of gaps, of all that is loaded, of all that could be, and of intents."""
         yield self._kept()
         yield self._isolated()
-        yield self._nothing_else()
+        yield from self._nothing_else()
         yield from self._closed_to_new_pods()
         if not any(need.opens for need in self._plan.needs):
             yield self._nothing_opens()
@@ -246,25 +251,47 @@ class _Prover:
             claim=f"every gap is closed: {count} groups of pods are isolated that were not", holds=True, by=SETS
         )
 
-    def _nothing_else(self) -> Check:
+    def _nothing_else(self) -> Iterator[Check]:
         """Compare what passes with what is needed, for every flow with an end that was open."""
         claim = "what was open lets through nothing but what is needed"
+        undeniable: Check | None = None
+        for sources, allowed, granted in self._rows():
+            for chosen, parts in self._beside_needs(sources, allowed):
+                found = self._first(chosen, minus(parts, granted))
+                if found is not None:
+                    yield self._failed(claim, *found, Verdict.ALLOWED)
+                    return
+                if undeniable is None and (found := self._first(chosen, parts)) is not None:
+                    undeniable = self._failed(
+                        "nothing passes only because an admin policy lets it", *found, Verdict.ALLOWED
+                    )
+        yield Check(claim=claim, holds=True, by=SETS)
+        if undeniable is not None:
+            otherwise = (
+                "an admin policy lets through what nothing tells is needed, and no NetworkPolicy can deny that (ADM-3)"
+            )
+            yield replace(undeniable, binding=False, otherwise=otherwise)
+
+    def _rows(self) -> Iterator[tuple[int, tuple[Box, ...], tuple[Box, ...]]]:
+        """Yield sources with what they may open, and with what they may open however much NetworkPolicies deny."""
+        if len(self._scene.tables) == _WITHOUT_ADMIN:
+            yield from ((group.sources, group.allowed, ()) for group in self._then.groups)
+            return
+        for group, least in _pairs(self._then, self._scene.tables[-1], -1):
+            yield group.sources & least.sources, group.allowed, least.allowed
+
+    def _beside_needs(self, sources: int, allowed: tuple[Box, ...]) -> Iterator[tuple[int, Parts]]:
+        """Yield parts of some sources with what they may open to or from what was open beside what they need."""
         out = self._scene.pods(self._plan.open.groups[Direction.EGRESS])
         into = self._scene.pods(self._plan.open.groups[Direction.INGRESS])
-        for group in self._then.groups:
-            for sources, needs in self._by_needs(group.sources & self._then.ends):
-                for chosen, reach in ((sources & out, -1), (sources & ~out, into)):
-                    if not chosen:
-                        continue
-                    boxes = [
-                        replace(self._scene.box(need), destinations=self._scene.let_in(need.destination))
-                        for need in needs
-                    ]
-                    passing = meets(group.allowed, [Box(reach & self._then.ends, self._everything)])
-                    found = self._first(chosen, minus(passing, boxes))
-                    if found is not None:
-                        return self._failed(claim, *found, Verdict.ALLOWED)
-        return Check(claim=claim, holds=True, by=SETS)
+        for held, needs in self._by_needs(sources & self._then.ends):
+            boxes = [
+                replace(self._scene.box(need), destinations=self._scene.let_in(need.destination)) for need in needs
+            ]
+            for chosen, reach in ((held & out, -1), (held & ~out, into)):
+                if chosen:
+                    passing = meets(allowed, [Box(reach & self._then.ends, self._everything)])
+                    yield chosen, minus(passing, boxes)
 
     @property
     def _everything(self) -> int:
@@ -349,6 +376,17 @@ class _Prover:
                 witness=item.evidence.flow if item.evidence is not None else None,
                 reasons=item.reasons,
             )
+
+
+def _closed(cluster: Cluster, groups: Groups, open_: Open) -> Cluster:
+    """Return the cluster where everything that is open is denied in its directions."""
+    found = [
+        NetworkPolicy(namespace=name, name=f"closed-{direction.value.lower()}", types=(direction,))
+        for direction, held in open_.groups.items()
+        for name in sorted({groups.groups[number].namespace for number in indexes(held)})
+    ]
+    together = sorted((*cluster.policies, *found), key=lambda item: (item.namespace, item.name))
+    return replace(cluster, policies=tuple(together))
 
 
 def _bound(cluster: Cluster, policies: Iterable[NetworkPolicy]) -> Cluster | None:
