@@ -37,7 +37,9 @@ def described(result: IntentResult) -> str:
 def _because(result: IntentResult) -> list[str]:
     deciders = result.evidence.decided_by if result.evidence is not None else ()
     lines = [" ".join(decider_text(item).split()) for item in deciders]
-    return [*lines, *(f"{reason.rule}: {reason.message}" for reason in result.reasons)]
+    lines += (f"{reason.rule}: {reason.message}" for reason in result.reasons)
+    best = result.repairs.repairs[:1] if result.repairs is not None else ()
+    return [*lines, *(f"repair: {edit.text}" for repair in best for edit in repair.edits)]
 
 
 def verify_junit(found: Verification, relative: Relative) -> Iterator[str]:

@@ -268,6 +268,12 @@ spec: {podSelector: {}, ingress: [{from: [{namespaceSelector: {}}]}]}
         assert (best["opens"], best["closes"], best["policies"][0]["new"]) == (0, 0, False)
         assert "ingress:" not in best["policies"][0]["manifest"]
 
+    def test_reports_for_machines_tell_the_first(self, netcheck, file):
+        sources = file(self.POLICY + STRAY + self.OTHER, "all.yaml")
+        done = netcheck("verify", sources, "--intents", file(self.DENY), "--repair", "-o", "sarif")
+        (result,) = json.loads(done.out)["runs"][0]["results"]
+        assert result["message"]["text"].endswith("\nrepair: remove `ingress[0]` of NetworkPolicy b/open")
+
     def test_why_there_is_none_is_said(self, netcheck, file):
         done = netcheck(
             "verify",
