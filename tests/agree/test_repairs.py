@@ -13,14 +13,26 @@ import pytest
 
 from netcheck.engines.repairs import Choice, Way
 from netcheck.engines.repairs_smt import cheapest
-from netcheck.model.flow import Verdict
-from netcheck.model.intents import Demand
+from netcheck.model.flow import Flow, PodEnd, Verdict
+from netcheck.model.intents import Demand, Intent, IntentPort, IntentScope, NamedEnd
 from netcheck.queries.repair import with_repairs
 from netcheck.queries.repair_edits import applied
 from netcheck.queries.verify import verify
 from netcheck.queries.verify_results import Outcome
+from netcheck.semantics.decide import decide
+from netcheck.values.ports import Protocol
 from tests import strategies
-from tests.queries.test_verify import Brute, drawn_intents, is_pair, outcome_of_all_completions
+from tests.queries.test_verify import (
+    ANYBODY,
+    Brute,
+    an_end,
+    drawn_intents,
+    families,
+    is_pair,
+    new_pods,
+    outcome_of_all_completions,
+    selects,
+)
 
 PORTS = (79, 80, 81, 443)
 SEEDS = [*range(40), 545]  # the last: what passed perhaps, and passes for sure after a repair, is opened too
@@ -122,6 +134,33 @@ def test_most_violated_intents_of_drawn_clusters_have_repairs_of_every_kind():
                 assert result.repairs.repairs or result.repairs.message
     assert all(2 * mended[demand] > violated[demand] for demand in Demand)
     assert {"remove-rule", "narrow-ports", "replace-rule", "add-rule", "add-policy"} <= actions
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_repairs_for_any_pod_hold_for_pods_that_are_created(seed):
+    cluster = strategies.of_seed(seed, size="tiny")
+    rng = random.Random(seed)
+    target = rng.choice(cluster.pods)
+    to = NamedEnd(text=f"{target.namespace}/{target.workload.kind.lower()}/{target.workload.name}")
+    ports = (IntentPort(port="80", protocol="TCP"),)
+    chosen = [end for end in (an_end(rng, cluster) for _ in range(3)) if end is not ANYBODY]
+    intents = [
+        Intent(name=f"{demand.value}-{number}", demand=demand, sources=(end,), destinations=(to,), ports=ports,
+               scope=IntentScope.ANY_POD, allow_empty=True)
+        for number, end in enumerate(chosen) for demand in (Demand.DENY, Demand.ALLOW)
+    ]  # fmt: skip
+    position = [pod.workload for pod in cluster.pods].index(target.workload)
+    found = with_repairs(cluster, verify(cluster, intents, coverage=False), timeout_ms=TIMEOUT_MS)
+    for result in found.results:
+        for repair in result.repairs.repairs if result.repairs is not None else ():
+            wanted = Verdict.ALLOWED if result.intent.demand is Demand.ALLOW else Verdict.DENIED
+            for bigger, pod in new_pods(rng, applied(cluster, edits_of(repair)), 6):
+                flow = Flow(
+                    source=PodEnd(pod), destination=PodEnd(bigger.pods[position]), protocol=Protocol.TCP, port=80
+                )
+                share = families(bigger, flow.source) & families(bigger, flow.destination)
+                if share and selects(bigger, result.intent.sources[0], pod):
+                    assert decide(bigger, flow).verdict is wanted, (seed, result.intent, repair.edits, pod)
 
 
 # ---- the choice ----------------------------------------------------------------------------------------------------
