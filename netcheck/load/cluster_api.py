@@ -230,6 +230,10 @@ def _refusal(why: str, config: Any, access: Access, context: str) -> UsageError 
             f"there is no kubeconfig at `{file}`\n  hint: name one with --kubeconfig or KUBECONFIG; a snapshot or files "
             "need none"
         )
+    if not context and names and "current-context" in why:
+        return UsageError(
+            f"the kubeconfig `{file}` has no current context\n  hint: write `cluster:CONTEXT`; it has {', '.join(map(_quoted, names))}"
+        )
     return UsageError(f"the kubeconfig `{file}` cannot be used: {_told(why)}")
 
 

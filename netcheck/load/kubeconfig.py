@@ -43,9 +43,9 @@ def read(config: Any, file: str | None, wanted: str) -> Found:
     if merged.config is None:
         raise config.ConfigException("No configuration found.")
     name = wanted or _current(merged)
-    loader = config.kube_config.KubeConfigLoader(
-        config_dict=merged.config, active_context=name or None, config_base_path=None
-    )
+    if not name:
+        raise config.ConfigException("It has no current-context")
+    loader = config.kube_config.KubeConfigLoader(config_dict=merged.config, active_context=name, config_base_path=None)
     chosen = loader.current_context
     inner = chosen["context"]
     user = _user(merged, str(inner.get("user") or ""))

@@ -123,6 +123,8 @@ def _version(fetcher: Fetcher, host: str) -> str:
             ) from None
         if not error.status or error.status >= 500:
             raise InputError(f"the API server `{host}` cannot be read: {error.why}") from None
+        if error.status == _FORBIDDEN and "impersonate" in error.why:
+            raise InputError(f"the API server `{host}` does not let the user act as another: {error.why}") from None
         return ""
     return str(found.get("gitVersion") or "") if isinstance(found, dict) else ""
 

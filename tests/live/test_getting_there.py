@@ -215,6 +215,13 @@ def test_a_user_who_acts_as_another(serve, tmp_path):
     assert "impersonate-group" not in server.requests[1].headers
 
 
+def test_who_may_not_act_as_another_is_told(serve, tmp_path):
+    text = 'users "jane" is forbidden: User "admin" cannot impersonate resource "users" in API group "" at the cluster scope'
+    _, config = serve(CLEAN.answer, lambda request, times: status(403, "Forbidden", text))
+    with pytest.raises(InputError, match="does not let the user act as another"):
+        capture("cluster:prod", connect(Access(kubeconfig=config, user="jane"), ""), Reading(limits=SHORT))
+
+
 # ---- in a pod ------------------------------------------------------------------------------------------------------
 
 
@@ -262,6 +269,18 @@ def test_a_context_may_have_a_namespace_or_none(serve, tmp_path):
     del settings["contexts"][0]["context"]["namespace"]
     path.write_text(json.dumps(settings))
     assert connect(Access(kubeconfig=str(path)), "").namespace == "default"
+
+
+@pytest.mark.parametrize("current", [None, ""])
+def test_without_a_current_context_those_that_there_are_are_named(serve, tmp_path, current):
+    server, _ = serve(CLEAN.answer)
+    path = Path(write(tmp_path, server.url))
+    settings = json.loads(path.read_text())
+    del settings["current-context"]
+    path.write_text(json.dumps(settings if current is None else settings | {"current-context": current}))
+    with pytest.raises(UsageError, match=r"no current context(?s:.)*`cluster:CONTEXT`; it has `prod`"):
+        connect(Access(kubeconfig=str(path)), "")
+    assert connect(Access(kubeconfig=str(path)), "prod").host == server.url
 
 
 # ---- proxies -------------------------------------------------------------------------------------------------------
