@@ -24,7 +24,7 @@ from netcheck.queries.endpoints import Resolution
 from netcheck.queries.unknowns import reasons as missing_facts
 from netcheck.values.connections import ConnectionSet
 
-MOST_EXPLAINED = 20_000
+MOST_EXPLAINED = 5_000
 """So many pairs of classes get a witness and causes of their own."""
 _UNSAID = Reason(rule="NET-18", message="the policies that decide it differ, and what they decide is not known")
 
