@@ -104,10 +104,19 @@ class _Builder:
         ):
             for symbol in self._symbols(peer):
                 for key, cells in self._subjects(subject, direction, everywhere=direction in need.denied):
-                    if key == symbol and len(self._groups.groups[symbol.number].pods) == 1:  # type: ignore[union-attr]
+                    if key == symbol and self._is_alone(symbol):
                         continue  # NET-6: a pod reaches itself whatever policies say
                     cells[direction, symbol] = cells.get((direction, symbol), 0) | mask
                     self._out.serving.setdefault((key, direction, symbol), []).append((mask, number))
+
+    def _is_alone(self, symbol: PeerSymbol) -> bool:
+        """Return whether a group is one pod, not a template that several are made of."""
+        if not isinstance(symbol, GroupPeer):
+            return False
+        pods = [self._cluster.pods[position] for position in self._groups.groups[symbol.number].pods]
+        workload = self._cluster.workloads.get(pods[0].workload)
+        several = pods[0].template and workload is not None and workload.several
+        return len(pods) == 1 and pods[0].replicas <= 1 and not several
 
     def _symbols(self, end: NeedEnd) -> Iterator[PeerSymbol]:
         if end.anybody:

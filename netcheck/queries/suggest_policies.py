@@ -7,7 +7,7 @@ cheapest choice is a cover: first the fewest policies, then the fewest rules and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -90,7 +90,8 @@ class _Composer:
         denied = tuple(direction for direction in Direction if mine & open_.groups[direction])
         planned = self._labelled(namespace, denied)
         left = {number: self._left(number, planned) for number in indexes(mine)}
-        planned += self._chosen(namespace, {number: cells for number, cells in left.items() if cells})
+        open_ones = {number: cells for number, cells in left.items() if cells}
+        planned = _merged(planned, self._chosen(namespace, open_ones, [item.selector for item in planned]))
         names = _Names(item.name for item in self._cluster.policies if item.namespace == namespace)
         for item in planned:
             name = names.new(self._name(item))
@@ -149,11 +150,18 @@ class _Composer:
         mask: int,
         others: Iterable[Cell],
     ) -> int:
-        """Return the ports of a cell that no other one, of the same peer or a broader one, lets through."""
+        """Return the ports of a cell that no other one, of the same peer or a broader one, lets through.
+
+        If a range would fall apart for that it is left whole, which lets through the same and is shorter to say.
+        """
+        left = mask
         for (way, other), held in others:
-            if way is direction and mask & held and (other == symbol or self._covers(other, symbol)):
-                mask &= ~held
-        return mask
+            if way is direction and left & held and (other == symbol or self._covers(other, symbol)):
+                left &= ~held
+        return mask if left != mask and self._length(left) > self._length(mask) else left
+
+    def _length(self, mask: int) -> int:
+        return len(ports_of(self._wanted.ports.connections(mask)))
 
     def _covers(self, broad: PeerSymbol, narrow: PeerSymbol) -> bool:
         match broad, narrow:
@@ -181,8 +189,8 @@ class _Composer:
 
     # ---- the choice ------------------------------------------------------------------------------------------------
 
-    def _chosen(self, namespace: str, left: Mapping[int, Cells]) -> list[Planned]:
-        """Return the cheapest policies that let through what is left."""
+    def _chosen(self, namespace: str, left: Mapping[int, Cells], known: Container[LabelSelector]) -> list[Planned]:
+        """Return the cheapest policies that let through what is left; those with `known` selectors are there anyway."""
         offers = [offer for offer in self._offers(namespace, left) if offer[1]]
         wanted = []
         for number, cells in left.items():
@@ -195,7 +203,10 @@ class _Composer:
                             if choice.groups >> number & 1 and common.get(key, 0) >> bit & 1
                         )
                     )
-        costs = {at: _POLICY + _RULE * len(common) + choice.cost for at, (choice, common) in enumerate(offers)}
+        costs = {
+            at: (_POLICY if choice.selector not in known else 1) + _RULE * len(common) + choice.cost
+            for at, (choice, common) in enumerate(offers)
+        }
         cover = cheapest_cover(list(dict.fromkeys(wanted)), costs, timeout_ms=self._timeout_ms)
         self.smallest &= cover.smallest
         planned = [Planned(offers[at][0].selector, offers[at][0].groups, offers[at][1]) for at in cover.chosen]
@@ -251,9 +262,7 @@ class _Composer:
         return "allow-" + "-".join(values or ["pods"])
 
     def _served(self, item: Planned) -> tuple[int, ...]:
-        subjects = (
-            [item.subject] if item.subject is not None else [GroupPeer(number) for number in indexes(item.groups)]
-        )
+        subjects = [item.subject, *(GroupPeer(number) for number in indexes(item.groups))]
         return tuple(
             sorted(
                 {
@@ -277,6 +286,19 @@ def _is_broader(outer: SelectedPods, inner: SelectedPods) -> bool:
     if outer.namespaces is not None and (inner.namespaces is None or not inner.namespaces <= outer.namespaces):
         return False
     return _is_part(outer.namespace_labels, inner.namespace_labels) and _is_part(outer.pods, inner.pods)
+
+
+def _merged(planned: list[Planned], chosen: Iterable[Planned]) -> list[Planned]:
+    """Return all policies, those about every pod of the namespace as one."""
+    found = [*planned]
+    for item in chosen:
+        base = next((one for one in planned if one.selector == item.selector), None)
+        if base is None:
+            found.append(item)
+            continue
+        for key, mask in item.cells.items():
+            base.cells[key] = base.cells.get(key, 0) | mask
+    return found
 
 
 def _trimmed(planned: list[Planned], left: Mapping[int, Cells]) -> list[Planned]:

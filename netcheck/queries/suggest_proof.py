@@ -21,6 +21,7 @@ from netcheck.model.flow import Tier, Verdict
 from netcheck.model.intents import Intent
 from netcheck.model.objects import Pod
 from netcheck.model.policy import Direction, NetworkPolicy, PolicyRule
+from netcheck.model.profile import Switch
 from netcheck.queries.compare import Outcome as Relates
 from netcheck.queries.compare import Relation, compare
 from netcheck.queries.flow_table import Box, FlowTable, Group, Parts, meets, minus
@@ -84,7 +85,17 @@ class Scene:
         """
         if end.anybody:
             return self.tables[0].ends
-        return self.bits(end) | (self._having(end.addresses) if end.addresses else 0)
+        return self.bits(end) | (self._having(end.addresses) if end.addresses else 0) | self._host_peers(end)
+
+    def _host_peers(self, end: NeedEnd) -> int:
+        """Return pods on their node's network that selectors of pods may mean too, where a plugin has it so (NP-23)."""
+        universe = self.universe
+        pods = universe.cluster.pods
+        if universe.cluster.profile.host_net_peer is Switch.NO:
+            return 0
+        namespaces = {pods[position].namespace for position in end.pods}
+        elements = enumerate(universe.elements[: universe.pod_count])
+        return mask_of(at for at, one in elements if one.kind is Kind.HOST_POD and one.namespace in namespaces)
 
     def _hosts(self, addresses: IPSet) -> int:
         """Return the nodes, and the pods on their network, all of whose addresses are among some."""
@@ -205,20 +216,22 @@ class _Prover:
         for need in self._plan.needs:
             lost = self._lost(need)
             if lost is not None:
-                return self._failed("every needed connection that passes today still passes", *lost, Verdict.DENIED)
+                return self._failed("every needed connection that passes today still passes", *lost)
             count += 1
         claim = f"every connection that passes today and is needed still passes (of {count} needs)"
         return Check(claim=claim, holds=True, by=f"{SETS}, a flow of each by the oracle")
 
-    def _lost(self, need: Need) -> tuple[int, int, int] | None:
-        """Return a flow of a need that passes today and no longer would; one that passes is put to the oracle."""
+    def _lost(self, need: Need) -> tuple[int, int, int, Verdict] | None:
+        """Return a flow of a need that passes today and no longer would, or perhaps not; one that passes is put to the oracle."""
         box, sources = self._scene.box(need), self._scene.bits(need.source)
         shown = False
         for group, later in _pairs(self._now, self._then, sources):
             passing = meets(group.allowed, [box])
-            lost = self._first(sources & group.sources & later.sources, minus(passing, later.allowed))
-            if lost is not None:
-                return lost
+            chosen, left = sources & group.sources & later.sources, minus(passing, later.allowed)
+            if (lost := self._first(chosen, minus(left, later.unknown))) is not None:
+                return (*lost, Verdict.DENIED)
+            if (lost := self._first(chosen, left)) is not None:
+                return (*lost, Verdict.UNKNOWN)
             if not shown and (found := self._first(sources & group.sources & later.sources, passing)) is not None:
                 self._witnesses.evidence(*found, Verdict.ALLOWED)
                 shown = True
@@ -235,7 +248,11 @@ class _Prover:
         evidence = self._witnesses.evidence(source, destination, mask, verdict)
         decided = "; ".join(f"{item.policy or item.tier.value}" for item in evidence.decided_by)
         return Check(
-            claim=f"{claim} (decided by {decided})" if decided else claim, holds=False, by=SETS, witness=evidence.flow
+            claim=f"{claim} (decided by {decided})" if decided else claim,
+            holds=None if verdict is Verdict.UNKNOWN else False,
+            by=SETS,
+            witness=evidence.flow,
+            reasons=evidence.reasons,
         )
 
     # ---- gaps close ----------------------------------------------------------------------------------------------
