@@ -110,6 +110,8 @@ class _Repairer:
         chosen = tuple((whole or ranked)[:most])
         if chosen:
             return Repairs(repairs=chosen, message=message if message == _LATE else "")
+        if message == _LATE:
+            return Repairs(message="none was found in time (--solver-timeout)")
         if not message and self._doubt:
             return Repairs(message=f"whether it would hold is not known after any edit that was tried: {self._doubt}")
         return Repairs(message=message or "no edit that was tried makes it hold")
@@ -159,7 +161,11 @@ class _Repairer:
     ) -> Cluster | None:
         """Add a repair if the edits are one; return the cluster with the pod that gets around them, if there is such."""
         edits = proposer.edits_of(chosen)
-        after, verified = self._verified(edits)
+        try:
+            after, verified = self._verified(edits)
+        except WitnessMismatch:  # what is not proved is not shown; the answers about what is loaded stand
+            self._doubt = "the proof of it was not confirmed by the oracle, please report this"
+            return None
         mine = next(item for item in verified.results if item.intent == self._intent)
         if mine.outcome is not Outcome.HOLDS:
             self._doubt = mine.reasons[0].message if mine.reasons else ""
