@@ -19,10 +19,11 @@ from netcheck.model.objects import WorkloadId
 
 _BINDINGS = frozenset({"RoleBinding", "ClusterRoleBinding"})
 _PIECES = re.compile(r"""[\s,;'"|<>(){}=]+""")
-_URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:[^\s/@]*@)?(?P<rest>[^/?#]*)", re.IGNORECASE)
+_URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:[^\s/]*@)?(?P<rest>[^/?#]*)", re.IGNORECASE)
 _HOST_PORT = re.compile(
     r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9_.-]*[a-z0-9])?)\.?(?::(?P<port>\d{1,5}))?\Z", re.IGNORECASE
 )
+_QUERY = re.compile(r"(://[^\s?]*)\?\S*")
 _REFERENCE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
 _CALLED_HOST = re.compile(
     r"(?:^|[_.-])(?:host|hostname|addr|address|url|uri|endpoint|endpoints|server|servers|service|svc|broker|brokers|"
@@ -30,6 +31,9 @@ _CALLED_HOST = re.compile(
     re.IGNORECASE,
 )
 _HOST_WORD = re.compile(r"(?:host(?:name)?|addr(?:ess)?|service|svc|server|url)\Z", re.IGNORECASE)
+_SHOWN_FLAG = re.compile(r"-[a-z]\Z|--[a-z]", re.IGNORECASE)
+"""Flags that are sure to hold nothing but a name: `-phunter2` holds a password."""
+_CALLED_SECRET = re.compile(r"passw|secret|token|credential|(?:api|access|private|auth)[_.-]?key", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?\Z")
 _HIGHEST = 65535
 _LARGEST_FILE = 100_000
@@ -155,7 +159,7 @@ def _arguments(container: dict[str, Any], path: Path, known: Mapping[str, str]) 
                 yield _Source(name.lstrip("-"), rest, f"{field} {name}", (*path, field, index))
             else:
                 flag = before if before.startswith("-") else ""
-                where = f"{field} {flag}".rstrip()
+                where = f"{field} {flag}" if _SHOWN_FLAG.match(flag) else field
                 yield _Source(flag.lstrip("-"), value, where, (*path, field, index))
             before = value if not equals else ""
 
@@ -197,8 +201,11 @@ def _mentions(owner: WorkloadId, source: _Source, item: Admitted) -> Iterator[Me
 
 
 def _hosts(source: _Source) -> Iterator[tuple[str, int | None, str]]:
-    for piece in _PIECES.split(source.value):
+    secret = _last(_CALLED_SECRET, source.name) > _last(_CALLED_HOST, source.name)
+    for piece in _PIECES.split(_QUERY.sub(r"\1", source.value)):
         url = _URL.search(piece)
+        if secret and not url:
+            continue
         rest = url["rest"] if url else piece.partition("/")[0].rpartition("@")[2]
         for part in rest.split(","):
             match = _HOST_PORT.match(part)
@@ -207,6 +214,11 @@ def _hosts(source: _Source) -> Iterator[tuple[str, int | None, str]]:
             port = int(match["port"]) if match["port"] else None
             if port is None or 1 <= port <= _HIGHEST:
                 yield match["host"].strip("[]").lower(), port, url["scheme"].lower() if url else ""
+
+
+def _last(pattern: re.Pattern[str], name: str) -> int:
+    """Return where the last match begins, or -1: what a variable is called last is what it holds."""
+    return max((match.start() for match in pattern.finditer(name)), default=-1)
 
 
 # ---- rights ----------------------------------------------------------------------------------------------------------
