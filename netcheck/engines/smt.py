@@ -111,8 +111,7 @@ ReachAnswer = Reached | Unreached | Undecided
 class SmtEngine:
     """Questions about flows between symbolic ends, under the policies of a cluster.
 
-    `ends` are the free ends that will be asked about: their labels join the finite domains. `programs` are those of the
-    cluster unless others are given, as for comparing two.
+    `ends`: the free ends that will be asked about, whose labels join the domains. `programs`: by default the cluster's.
     """
 
     def __init__(
@@ -472,17 +471,18 @@ class SmtEngine:
 
     def _decode(self, model: z3.ModelRef) -> FoundFlow:
         encoding = self.encoding
+        protocol = PROTOCOLS[_number(model, "proto", 2)]
         named = tuple(
             port.name
-            for number, port in enumerate(encoding.named_ports)
-            if z3.is_true(model.eval(z3.Bool(f"m_{number}"), model_completion=True))
+            for number, port in enumerate(encoding.named_ports)  # of another protocol a name says nothing of this flow
+            if port.protocol is protocol and z3.is_true(model.eval(z3.Bool(f"m_{number}"), model_completion=True))
         )
         source, destination = self._decode_end(model, "s"), self._decode_end(model, "d")
         common = sorted(set(source.addresses) & set(destination.addresses))
         return FoundFlow(
             source=source,
             destination=destination,
-            protocol=PROTOCOLS[_number(model, "proto", 2)],
+            protocol=protocol,
             port=_number(model, "port", 16),
             version=common[0] if common else 4,
             named=named,

@@ -14,12 +14,13 @@ import pytest
 
 from netcheck.engines.sets import SetEngine
 from netcheck.engines.smt import AnyPod, Existing, Reached, SmtEngine, Undecided, Unreached
+from netcheck.load.loader import load_text
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import Flow, PodEnd, Verdict
 from netcheck.model.objects import Pod, WorkloadId
 from netcheck.semantics.decide import decide
 from netcheck.values.connections import ConnectionSet
-from netcheck.values.ports import PortSet, Protocol
+from netcheck.values.ports import PROTOCOLS, PortSet, Protocol
 from tests import strategies
 from tests.agree.compare import oracle_against_sets, sets_against_z3
 
@@ -118,3 +119,24 @@ def _tried(rng: random.Random, cluster: Cluster, target: int, protocol: Protocol
         flow = Flow(source=PodEnd(pod), destination=PodEnd(cluster.pods[target]), protocol=protocol, port=port)
         found.add(decide(bigger, flow).verdict)
     return found
+
+
+def test_a_name_of_another_protocol_is_no_part_of_a_witness():
+    """Beside the flow's own protocol a name may stand for any number: it must not be declared for the flow's port."""
+    cluster = load_text(
+        """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {}
+  ingress: [{ports: [{port: dns, protocol: TCP}, {port: dns, protocol: UDP}]}]
+"""
+    ).cluster
+    engine = SmtEngine(cluster, ends=(AnyPod(), AnyPod()))
+    names = {port.protocol: f"m_{number}" for number, port in enumerate(engine.encoding.named_ports)}
+    ends = engine._end("s", AnyPod()), engine._end("d", AnyPod())
+    udp = f"(= proto (_ bv{PROTOCOLS.index(Protocol.UDP)} 2))"
+    for own, named in ((names[Protocol.UDP], ("dns",)), (f"(not {names[Protocol.UDP]})", ())):
+        model = engine._model(*ends, udp, own, names[Protocol.TCP])
+        assert engine._decode(model).named == named
