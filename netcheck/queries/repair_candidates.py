@@ -171,8 +171,9 @@ class Candidates:
                 continue
             if any(wanted.pods.matches(self._cluster.pods[position].labels) for position in chosen):
                 found[wanted.pods] = None
+        pods = [self._cluster.pods[position] for position in chosen]
         named = self._speller.selector(space, chosen)
-        if named is not None:
+        if named is not None and not any(all(one.matches(pod.labels) for pod in pods) for one in found):
             found[named[0]] = None
         yield from found
 

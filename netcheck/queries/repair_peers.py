@@ -129,7 +129,7 @@ class Speller:
         for position in chosen:
             common &= set(pods[position].labels.items())
         usable = {key: value for key, value in common if key not in GENERATED_LABELS}
-        if len(chosen) == len(there) and not (self._all_labels and usable):
+        if len(chosen) == len(there) and not usable:
             return LabelSelector(), True
         every = LabelSelector.of(usable)
         if not usable:

@@ -221,7 +221,7 @@ class TestOpening:
     def test_a_peer_more_where_the_ports_fit(self):
         text = DB % "[{from: [{namespaceSelector: {matchLabels: {team: shop}}}], ports: [{port: sql}]}]"
         found = repairs(text, "allow: {from: dev/test, to: data/db, ports: [5432]}")
-        assert ["add the peer all pods of namespace dev to `ingress[0]` of NetworkPolicy data/db"] in texts(found)
+        assert ["add the peer pods app=test of namespace dev to `ingress[0]` of NetworkPolicy data/db"] in texts(found)
 
     def test_the_backends_of_a_service_are_opened_on_their_target_port(self):
         found = repairs(NOBODY, "allow: {from: dev/test, to: 'svc:data/db', ports: [80]}")
