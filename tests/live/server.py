@@ -108,13 +108,27 @@ class Documents:
 
     def _discovery(self, group: str, version: str) -> Reply:
         found = [
-            {"name": plural, "kind": kind, "namespaced": namespaced, "verbs": ["get", "list", "watch"]}
+            {
+                "name": plural,
+                "singularName": "",
+                "kind": kind,
+                "namespaced": namespaced,
+                "verbs": ["get", "list", "watch"],
+            }
             for (its_group, its_version, plural), (kind, namespaced, _) in self.resources.items()
             if (its_group, its_version) == (group, version)
         ]
         if not found:
             return Reply(404, "404 page not found\n")
-        return Reply(200, {"kind": "APIResourceList", "groupVersion": version, "resources": found})
+        return Reply(
+            200,
+            {
+                "kind": "APIResourceList",
+                "apiVersion": "v1",
+                "groupVersion": f"{group}/{version}" if group else version,
+                "resources": found,
+            },
+        )
 
 
 def page(api_version: str, kind: str, objects: list[dict[str, Any]], query: dict[str, str]) -> Reply:
