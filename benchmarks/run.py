@@ -31,7 +31,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 QUICKSTART = ROOT / "testdata" / "quickstart"
 LISTED = (0, 4)
-"""Exit codes of `list` when it came to its end (DESIGN 2.2)."""
+"""Exit codes of `list` when it came to its end (docs/cli.md)."""
 ANSWERED = (0, 1, 4)
 """Exit codes of `lint` and `query` when they came to their end."""
 
@@ -55,7 +55,7 @@ class Case:
 
     Attributes:
         data: what to generate first, or None.
-        budget_s: CPU seconds of DESIGN section 6, or None.
+        budget_s: CPU seconds of docs/measurements.md, or None.
         limit_s: wall seconds after which it is stopped.
         good: exit codes that count as success.
     """
@@ -207,7 +207,7 @@ ENDS = ("--from", "ns-0/app-0", "--to", "ns-0/app-1", "--port", "8080")
 
 
 def netcheck_cases(netcheck: tuple[str, ...], sizes: Sequence[int], home: Path) -> Iterator[Case]:
-    """Yield the cases of DESIGN section 6 that need no Z3, for the sizes asked for."""
+    """Yield the cases of docs/measurements.md that need no Z3, for the sizes asked for."""
     table = ("-o", "table")
     yield Case(name="--help", command=(*netcheck, "--help"), budget_s=0.15, good=(0,))
     yield Case(name="--version", command=(*netcheck, "--version"), budget_s=0.15, good=(0,))

@@ -1,4 +1,4 @@
-"""The exit codes (DESIGN 2.2) and which of them wins.
+"""The exit codes (docs/cli.md) and which of them wins.
 
 2, 3 and 5 end the run where they arise. Of the others, 4 wins over 1: an answer that may still change is not an answer.
 """

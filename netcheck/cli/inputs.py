@@ -206,7 +206,7 @@ def default_namespace(inputs: Inputs, loaded: Loaded) -> str:
 
 
 def is_lossy(loaded: Loaded) -> bool:
-    """Return whether part of the input could not be read or was refused: the exit code 4 of DESIGN 2.2."""
+    """Return whether part of the input could not be read or was refused: the exit code 4 of docs/cli.md."""
     return loaded.lost_anything or any(item.severity is Severity.ERROR for item in loaded.problems)
 
 

@@ -1,4 +1,4 @@
-"""The options that every command with input has (DESIGN 2.1), and their values as one `Inputs`."""
+"""The options that every command with input has (docs/cli.md), and their values as one `Inputs`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Defaults for facts that the input lacks, stated only where they can matter (DESIGN 2.1)."""
+"""Defaults for facts that the input lacks, stated only where they can matter (docs/cli.md)."""
 
 from __future__ import annotations
 

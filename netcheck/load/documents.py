@@ -1,6 +1,6 @@
 """Bytes of a file to its documents: YAML streams split at `---`, JSON, lists unpacked, broken ones told.
 
-One bad document never stops the others (DESIGN 2.1, SEMANTICS LIVE-12).
+One bad document never stops the others (docs/cli.md, SEMANTICS LIVE-12).
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _if_object(file: str, data: bytes, what: str) -> Outcome:
 
 
 def looks_like_object(text: str) -> bool:
-    """Return whether a text that cannot be parsed holds `apiVersion:` and `kind:` (DESIGN 2.1)."""
+    """Return whether a text that cannot be parsed holds `apiVersion:` and `kind:` (docs/cli.md)."""
     return _LOOKS_LIKE_OBJECT.match(text) is not None
 
 

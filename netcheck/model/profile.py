@@ -114,7 +114,7 @@ class Addressing:
     """CIDRs that the user gave (`--pod-cidr`, `--service-cidr`, `--node-cidr`); empty: not given.
 
     A pod or node without an address lies somewhere in its CIDRs, or else in the private ranges of RFC 1918 and
-    fc00::/7 (DESIGN 2.1).
+    fc00::/7 (docs/cli.md).
     """
 
     pod_cidrs: tuple[str, ...] = ()

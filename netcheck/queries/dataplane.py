@@ -31,7 +31,7 @@ class DataPlane:
     """The proxy that serves an Ingress, Route or Gateway.
 
     Attributes:
-        id: of the endpoint that stands for it (DESIGN 2.3): all that one proxy serves has one id.
+        id: of the endpoint that stands for it (docs/cli.md): all that one proxy serves has one id.
         label: what it is, in words.
         positions: its loaded pods, as positions in `cluster.pods`.
         phantom: the pod that `with_phantoms` adds for it, iff the user named it and no such pod is loaded.

@@ -1,4 +1,4 @@
-"""Requests as users write them: options of `trace`, and the entries of a `--requests` file (DESIGN 2.3)."""
+"""Requests as users write them: options of `trace`, and the entries of a `--requests` file (docs/cli.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON contract `netcheck/v1` (DESIGN 2.3): the same result gives the same bytes; changes are additive only.
+"""The JSON contract `netcheck/v1` (docs/cli.md): the same result gives the same bytes; changes are additive only.
 
 Order of keys: `apiVersion, kind, complete, problems, notModelled, assumptions`, then those of the kind as written
 here; inside an item as written here. Lists are sorted. Each item of a top-level list has a line of its own, so that

@@ -1,4 +1,4 @@
-"""The `Traces` document (DESIGN 2.3): one trace for each request, in the order of the requests."""
+"""The `Traces` document (docs/cli.md): one trace for each request, in the order of the requests."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def party(cluster: Cluster, role: str, end: End, other: End) -> Party:
             if not isinstance(other, PodEnd):
                 raise InternalError("an own-node end needs a pod at the other end")
             name = f"the node of pod `{other.pod.namespace}/{other.pod.name}`"
-            # A row of the own node speaks of every pod of a workload, and these run on different nodes (DESIGN 2.3).
+            # A row of the own node speaks of every pod of a workload, and these run on different nodes (docs/cli.md).
             return Party(role=role, kind=Kind.OWN_NODE, name=name, node=node_of(cluster, other.pod), lies_in=nodes)
 
 

@@ -1,4 +1,4 @@
-"""Every class of exit code (DESIGN 2.2), and which wins."""
+"""Every class of exit code (docs/cli.md), and which wins."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_the_documentation_names_every_option(name):
 
 
 def test_help_starts_quickly():
-    """The budget is 0.15 s on a quiet machine (DESIGN 6); the best of five must keep twice that even on a busy one."""
+    """The budget is 0.15 s on a quiet machine (docs/measurements.md); the best of five must keep twice that even on a busy one."""
     program = [sys.executable, "-c", "from netcheck.cli.main import run; run()", "--help"]
     best = min(_seconds(program) for _ in range(5))
     assert best < 0.3

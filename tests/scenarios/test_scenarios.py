@@ -52,7 +52,7 @@ FLOWS = [
 
 
 def with_options(cluster, options):
-    """Apply command-line options; a switch wins over the profile (DESIGN 2.1)."""
+    """Apply command-line options; a switch wins over the profile (docs/cli.md)."""
     pairs = sorted(zip(options[::2], options[1::2], strict=True), key=lambda pair: pair[0] == "--assume")
     for option, value in pairs:
         if option == "--cni":

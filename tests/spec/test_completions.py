@@ -67,7 +67,7 @@ def folded(verdicts: set[Verdict]) -> Verdict:
 
 
 class TestAddresses:
-    """DESIGN 2.1: a pod without an address lies somewhere in its range."""
+    """docs/cli.md: a pod without an address lies somewhere in its range."""
 
     @staticmethod
     def one_by_one(policies: list[NetworkPolicy]) -> Verdict:

@@ -230,7 +230,7 @@ class TestADM3:
 
 
 class TestOpaquePolicies:
-    """DESIGN 1: "A policy kind that netcheck does not model yet makes unknown only the pods that its selector and namespace
+    """The promise of README.md: "A policy kind that netcheck does not model yet makes unknown only the pods that its selector and namespace
     can match, and only its direction.\""""
 
     FAR = pod("far", ns="other")

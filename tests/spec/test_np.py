@@ -376,7 +376,7 @@ class TestNP20:
     """ "Does ipBlock match pod addresses? ... Calico, Antrea, OVN-Kubernetes, KNP compare the packet address, so they
     match pods. Cilium does not." -> cidrMatchesPods, cidrMatchesNodes.
 
-    DESIGN 2.1: a pod without an address lies in --pod-cidr, else in the private ranges; an ipBlock that covers all of
+    docs/cli.md: a pod without an address lies in --pod-cidr, else in the private ranges; an ipBlock that covers all of
     that matches it, a disjoint one does not, one that covers part of it is unknown."""
 
     NOWHERE = pod("client", addresses=())
