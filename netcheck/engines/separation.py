@@ -181,9 +181,11 @@ class _Engine(SmtEngine):
         """Return `asked` with the end in the first namespace that it can be in, found by halving."""
         encoding = self.encoding
         low, high = 0, len(encoding.namespaces)
+        solver = self._solver(asked)
         while low < high:
             middle = (low + high) // 2
-            if self._check(self._solver(asked, self._at_most(end, middle))):
+            lower = self._of(f"{end}_ns", encoding.namespace_width, "bvule", middle)
+            if middle >= encoding.new_namespace or self._check(solver, lower):
                 high = middle
             else:
                 low = middle + 1

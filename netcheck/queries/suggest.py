@@ -101,7 +101,7 @@ class _Run:
             gaps=tuple(self._gaps(gaps, {item.policy.namespace: item.policy.name for item in policies if item.denies})),
             needs=tuple(needs[number] for number in served),
             policies=policies,
-            dropped=tuple(gathered.dropped),
+            dropped=gathered.dropped,
             notes=tuple(self._notes(scene)),
             checks=prove(self._cluster, self._groups, plan) if policies else (),
             smallest=composed.smallest,

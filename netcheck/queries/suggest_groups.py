@@ -91,6 +91,7 @@ class Groups:
                     at = (group.namespace, key, held)
                     self._having[at] = self._having.get(at, 0) | 1 << number
         self._choices: dict[str, dict[int, Choice]] = {}
+        self._fewest: dict[tuple[str, int], tuple[LabelSelector, ...]] = {}
 
     def of_pods(self, positions: Iterable[int]) -> int:
         """Return the groups that some pods belong to."""
@@ -190,6 +191,12 @@ class Groups:
 
     def fewest(self, namespace: str, groups: int) -> tuple[LabelSelector, ...]:
         """Return the fewest selectors that together mean exactly some groups of a namespace."""
+        found = self._fewest.get((namespace, groups))
+        if found is None:
+            found = self._fewest[namespace, groups] = self._found_fewest(namespace, groups)
+        return found
+
+    def _found_fewest(self, namespace: str, groups: int) -> tuple[LabelSelector, ...]:
         known = self.choices(namespace)
         if groups in known:
             return (known[groups].selector,)

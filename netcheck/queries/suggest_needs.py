@@ -54,13 +54,16 @@ class Gathered:
     """The needs that were found, and what was not taken for one."""
 
     needs: list[Need] = field(default_factory=list)
-    dropped: list[Dropped] = field(default_factory=list)
+    _dropped: dict[Dropped, None] = field(default_factory=dict)
+
+    @property
+    def dropped(self) -> tuple[Dropped, ...]:
+        """What was not taken for a need, each once."""
+        return tuple(self._dropped)
 
     def drop(self, text: str, reason: str, place: Place | None = None) -> None:
         """Record that something is no need that a policy could serve."""
-        found = Dropped(text=text, reason=reason, place=place)
-        if found not in self.dropped:
-            self.dropped.append(found)
+        self._dropped.setdefault(Dropped(text=text, reason=reason, place=place))
 
 
 def gather(cluster: Cluster, sources: Sources) -> Gathered:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from netcheck.engines.sets import SetEngine
 from netcheck.errors import InternalError
@@ -301,10 +302,7 @@ class _Prover:
         """Yield parts of some sources with what they may open to or from what was open beside what they need."""
         out = self._scene.pods(self._plan.open.groups[Direction.EGRESS])
         into = self._scene.pods(self._plan.open.groups[Direction.INGRESS])
-        for held, needs in self._by_needs(sources & self._then.ends):
-            boxes = [
-                replace(self._scene.box(need), destinations=self._scene.let_in(need.destination)) for need in needs
-            ]
+        for held, boxes in self._by_needs(sources & self._then.ends):
             for chosen, reach in ((held & out, -1), (held & ~out, into)):
                 if chosen:
                     passing = meets(allowed, [Box(reach & self._then.ends, self._everything)])
@@ -314,11 +312,21 @@ class _Prover:
     def _everything(self) -> int:
         return self._scene.universe.ports.everything
 
-    def _by_needs(self, sources: int) -> Iterator[tuple[int, tuple[Need, ...]]]:
-        """Yield parts of some sources with the needs that each part has."""
+    @cached_property
+    def _openers(self) -> tuple[int, ...]:
+        """By need, who is let through as its source."""
+        return tuple(self._scene.let_in(need.source) for need in self._plan.needs)
+
+    @cached_property
+    def _let_through(self) -> tuple[Box, ...]:
+        """By need, where what lets it through leads."""
+        ports, scene = self._scene.universe.ports, self._scene
+        return tuple(Box(scene.let_in(need.destination), ports.mask(need.connections)) for need in self._plan.needs)
+
+    def _by_needs(self, sources: int) -> Iterator[tuple[int, list[Box]]]:
+        """Yield parts of some sources with where the needs lead that each part has."""
         parts: dict[tuple[int, ...], int] = {(): sources}
-        for number, need in enumerate(self._plan.needs):
-            bits = self._scene.let_in(need.source)
+        for number, bits in enumerate(self._openers):
             if not bits & sources:
                 continue
             split: dict[tuple[int, ...], int] = {}
@@ -328,7 +336,7 @@ class _Prover:
                         split[name] = split.get(name, 0) | some
             parts = split
         for key, held in parts.items():
-            yield held, tuple(self._plan.needs[number] for number in key)
+            yield held, [self._let_through[number] for number in key]
 
     def _closed_to_new_pods(self) -> Iterator[Check]:
         """Put to Z3, over all clusters that could exist, that a default denial binds every pod of its namespace.
