@@ -230,8 +230,8 @@ class TestADM3:
 
 
 class TestOpaquePolicies:
-    """The promise of README.md: "A policy kind that netcheck does not model yet makes unknown only the pods that its selector and namespace
-    can match, and only its direction.\""""
+    """A policy kind that is not modelled makes unknown only the pods that its selector and namespace can match, and only
+    in its direction (NET-18)."""
 
     FAR = pod("far", ns="other")
     REFUSED = opaque(kind="NetworkPolicy", name="bad", additive=True, rule="NP-13", directions=(INGRESS,))
