@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from netcheck.engines.covers import cheapest_cover
+from netcheck.load.names import label_value, qualified_name
 from netcheck.logic.atoms import indexes
 from netcheck.model.cluster import Cluster
 from netcheck.model.policy import Direction, NetworkPolicy
@@ -59,14 +60,21 @@ class Choice:
 
 
 class Groups:
-    """The groups of a cluster; pods on their node's network are in none, as no selector means them (NP-23)."""
+    """The groups of a cluster; pods on their node's network are in none, as no selector means them (NP-23).
+
+    Nor are pods whose labels the API server refuses: no selector could name them, and they cannot exist.
+    """
 
     def __init__(self, cluster: Cluster, timeout_ms: int) -> None:
         self._cluster = cluster
         self._timeout_ms = timeout_ms
+        self._label_faults: dict[tuple[str, str], bool] = {}
+        self.refused = frozenset(
+            position for position, pod in enumerate(cluster.pods) if any(map(self._is_refused, pod.labels.items()))
+        )
         found: dict[tuple[str, tuple[tuple[str, str], ...], bool], list[int]] = {}
         for position, pod in enumerate(cluster.pods):
-            if not pod.host_network:
+            if not pod.host_network and position not in self.refused:
                 labels = tuple(sorted(item for item in pod.labels.items() if item[0] not in GENERATED_LABELS))
                 found.setdefault((pod.namespace, labels, is_phantom(pod)), []).append(position)
         self.groups = tuple(
@@ -92,6 +100,12 @@ class Groups:
                     self._having[at] = self._having.get(at, 0) | 1 << number
         self._choices: dict[str, dict[int, Choice]] = {}
         self._fewest: dict[tuple[str, int], tuple[LabelSelector, ...]] = {}
+
+    def _is_refused(self, label: tuple[str, str]) -> bool:
+        found = self._label_faults.get(label)
+        if found is None:
+            found = self._label_faults[label] = bool(qualified_name(label[0]) or label_value(label[1]))
+        return found
 
     def of_pods(self, positions: Iterable[int]) -> int:
         """Return the groups that some pods belong to."""

@@ -86,7 +86,9 @@ class Scene:
         """
         if end.anybody:
             return self.tables[0].ends
-        return self.bits(end) | (self._having(end.addresses) if end.addresses else 0) | self._host_peers(end)
+        having = self._having(end.addresses) if end.addresses else 0
+        refused = mask_of({self.universe.class_of[position] for position in end.pods & self._groups.refused})
+        return self.bits(end) | having | refused | self._host_peers(end)
 
     def _host_peers(self, end: NeedEnd) -> int:
         """Return pods on their node's network that selectors of pods may mean too, where a plugin has it so (NP-23)."""
