@@ -25,12 +25,14 @@ from netcheck.load.workloads import Pods, group, label_gaps
 from netcheck.model.admin import AdminPolicy
 from netcheck.model.cluster import Cluster, Loaded, LostEndpoint, NotModelled
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, EndpointSlice, Namespace, Node, Service
-from netcheck.model.policy import NetworkPolicy, OpaquePolicy
+from netcheck.model.policy import UNREADABLE, NetworkPolicy, OpaquePolicy, PolicyFamily
 from netcheck.model.profile import Addressing, Profile
 from netcheck.model.routes import Controller
 
 if TYPE_CHECKING:
     from netcheck.load.build_foreign import Foreign
+    from netcheck.load.capture import Capture
+    from netcheck.model.policy import Companion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ class Parts:
     gaps: tuple[gaps.Gap, ...] = ()
     isolating: str = ""
     live: bool = False
+    captures: tuple[Capture, ...] = ()
 
 
 @dataclass(slots=True)
@@ -186,7 +189,8 @@ class _Sorted:
             self.opaque.append(
                 OpaquePolicy(
                     kind=found.kind, namespace=found.namespace, name=found.name, directions=build_policy.BOTH,
-                    additive=True, rule="NP-37", message=f"it could not be read: {problem.message}", place=problem.place,
+                    additive=True, rule="NP-37", message=f"it could not be read: {problem.message}", text=f"{UNREADABLE}{found.text}" if found.text else "",
+                    place=problem.place,
                 )
             )  # fmt: skip
         elif row.treatment in {Treatment.POD, Treatment.WORKLOAD}:
@@ -229,6 +233,7 @@ def assemble(parts: Parts) -> Loaded:
         policies=_by_name(found.policies),
         admin=tuple(sorted(found.admin, key=lambda policy: (policy.kind, policy.name))),
         opaque=_by_name(found.opaque),
+        companions=_companions(found, parts),
         services=_by_name(found.services),
         endpoint_slices=_by_name([*found.slices, *_without_slices(found)]),
         **found.doorways.fields(),
@@ -258,6 +263,14 @@ def assemble(parts: Parts) -> Loaded:
         skipped=parts.skipped,
         lost_anything=parts.anything_lost or found.anything_lost,
     )
+
+
+def _companions(found: _Sorted, parts: Parts) -> tuple[Companion, ...]:
+    if all(policy.family is PolicyFamily.BUILT_IN for policy in found.opaque):
+        return ()
+    from netcheck.load.companions import companions  # noqa: PLC0415 - most inputs have nothing of it
+
+    return companions(parts.items, found.opaque, parts.captures)
 
 
 def _with_service_cidrs(given: Addressing, found: list[str]) -> Addressing:

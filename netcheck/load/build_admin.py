@@ -15,6 +15,7 @@ from netcheck.load.check_common import listing, mapping, text
 from netcheck.load.opaque import admin_reach
 from netcheck.load.report import Report
 from netcheck.load.tree import Path
+from netcheck.load.written import written
 from netcheck.model.admin import (
     AdminAction,
     AdminDomains,
@@ -183,6 +184,7 @@ def _opaque(item: Admitted, message: str) -> list[OpaquePolicy]:
         namespace_selector=namespaces,
         rule="ADM-1",
         message=message,
+        text=written(item),
         place=item.place,
     )
     return [reach] if directions else []

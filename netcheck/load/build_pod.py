@@ -11,6 +11,7 @@ from netcheck.load.admit import Admitted
 from netcheck.load.build_policy import labels_of
 from netcheck.load.check_common import listing, mapping, text
 from netcheck.load.cidrs import parse_address
+from netcheck.load.written import mesh_of
 from netcheck.model.objects import ContainerPort, PodDNS
 
 DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
@@ -45,6 +46,7 @@ class PodFacts:
     finished: bool = False
     dns: PodDNS | None = None
     scrape: tuple[int, ...] | None = None
+    mesh: tuple[tuple[str, str], ...] = ()
     place: Place | None = None
 
 
@@ -76,6 +78,12 @@ def container_ports(spec: dict[str, Any]) -> tuple[ContainerPort, ...]:
                     )
                 )
     return tuple(out)
+
+
+def container_names(spec: dict[str, Any]) -> list[str]:
+    """Return the names of a pod's containers, those that start first too."""
+    every = [*listing(spec.get("initContainers")), *listing(spec.get("containers"))]
+    return [text(mapping(container).get("name")) for container in every]
 
 
 def dns_of(spec: dict[str, Any], subdomain: str = "") -> PodDNS | None:
@@ -159,6 +167,7 @@ def pod_facts(item: Admitted) -> PodFacts:
         finished=phase in _FINISHED,
         dns=dns_of(spec),
         scrape=scrape_of(mapping(metadata.get("annotations"))),
+        mesh=mesh_of(metadata.get("annotations"), container_names(spec)),
         place=item.place,
     )
 
@@ -190,6 +199,7 @@ def template_facts(item: Admitted) -> PodFacts | None:
         service_account=text(spec.get("serviceAccountName")) or text(spec.get("serviceAccount")) or "default",
         dns=dns_of(spec, subdomain=_governing_service(item)),
         scrape=scrape_of(mapping(metadata.get("annotations"))),
+        mesh=mesh_of(metadata.get("annotations"), container_names(spec)),
         place=item.place,
     )
 

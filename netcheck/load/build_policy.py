@@ -9,6 +9,7 @@ from netcheck.load.check_common import listing, mapping, text
 from netcheck.load.cidrs import parse_cidr
 from netcheck.load.report import Report
 from netcheck.load.tree import Path
+from netcheck.load.written import written
 from netcheck.model.policy import (
     Direction,
     IPBlockPeer,
@@ -137,6 +138,7 @@ def refused_policy(item: Admitted) -> OpaquePolicy:
         additive=True,
         rule="NP-37",
         message=f"the API server refuses it: {first_error(item)}",
+        text=written(item),
         place=item.place,
     )
 
@@ -151,6 +153,7 @@ def isolating_every_pod(why: str) -> OpaquePolicy:
         additive=True,
         rule="CNI-2",
         message=why,
+        text=why,
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from netcheck.load.documents import Outcome
@@ -32,6 +33,7 @@ class Capture:
         groups: the API groups that it serves.
         unread: what could not be read.
         home: the namespace of the context by which it was read; of a snapshot nothing is known of it.
+        serial: tells it from every other reading of this run: what was not read is the same in one reading only.
     """
 
     origin: str
@@ -41,6 +43,7 @@ class Capture:
     listings: tuple[Listing, ...] = ()
     unread: tuple[Unread, ...] = ()
     home: str = ""
+    serial: int = field(default_factory=count().__next__, compare=False, repr=False)
 
     def outcomes(self, namespace: str) -> Iterator[Outcome | FastPod]:
         """Yield every object."""

@@ -11,6 +11,7 @@ from netcheck.errors import Place
 from netcheck.load import names
 from netcheck.load.build_pod import DNS_POLICIES, Owner, PodFacts, ndots_of, one_per_family, scrape_of
 from netcheck.load.ignores import ANNOTATION
+from netcheck.load.written import mesh_of
 from netcheck.model.objects import ContainerPort, PodDNS
 
 Struct = msgspec.Struct
@@ -231,6 +232,7 @@ class Taker:
             finished=phase in ("Succeeded", "Failed"),
             dns=self._dns(spec),
             scrape=scrape_of(metadata.annotations),
+            mesh=mesh_of(metadata.annotations, (one.name for one in (*spec.containers, *(spec.initContainers or ())))),
             place=self._place,
         )
 

@@ -272,6 +272,7 @@ class _Loading:
                 gaps=gaps,
                 isolating=isolating,
                 live=bool(self.captures),
+                captures=tuple(self.captures),
             )
         )
         notes = [*self.ignores, *(note for noted in self._annotated.values() for note in noted)]

@@ -14,12 +14,16 @@ _NAME = r"""["']?([a-z0-9]([-a-z0-9.]*[a-z0-9])?)["']?[ \t]*(?:,|$|#)"""
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """What a scan found; `namespace` is None if the text has one that cannot be read."""
+    """What a scan found; `namespace` is None if the text has one that cannot be read.
+
+    `text` is the document, or empty if what is to be filled in says what it means.
+    """
 
     group: str
     kind: str
     namespace: str | None
     name: str
+    text: str = ""
 
 
 def sketch(text: str, default_namespace: str) -> Sketch | None:
@@ -34,7 +38,8 @@ def sketch(text: str, default_namespace: str) -> Sketch | None:
     namespace = _value(fields, "namespace")
     if namespace is None and metadata and "{{" not in fields and not re.search(r"namespace\s*:", fields):
         namespace = default_namespace
-    return Sketch(group if slash else "", kind[1], namespace, name or "?")
+    known = "" if "{{" in text else text
+    return Sketch(group if slash else "", kind[1], namespace, name or "?", known)
 
 
 def _value(fields: str, key: str) -> str | None:

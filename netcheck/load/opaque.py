@@ -13,6 +13,7 @@ from netcheck.load.admit import Admitted
 from netcheck.load.build_policy import BOTH, labels_of, selector_of
 from netcheck.load.check_common import listing, mapping, text
 from netcheck.load.kinds import Concerns
+from netcheck.load.written import family_of, written
 from netcheck.model.policy import Direction, OpaquePolicy
 from netcheck.values.labels import LabelSelector, Operator, Requirement
 
@@ -28,6 +29,7 @@ def opaque_policies(item: Admitted) -> list[OpaquePolicy]:
     """Return what a policy of a kind that is not modelled can concern; nothing if it has no effect."""
     row = item.row
     assert row is not None, "only kinds of the table are opaque"
+    shown = written(item)
     return [
         OpaquePolicy(
             kind=item.kind,
@@ -37,6 +39,8 @@ def opaque_policies(item: Admitted) -> list[OpaquePolicy]:
             subject=subject,
             namespace_selector=namespaces,
             message=f"{item.kind} is not modelled: it {row.effect}",
+            family=family_of(item.group),
+            text=shown,
             place=item.place,
         )
         for subject, namespaces, directions in _reaches(item)

@@ -141,6 +141,7 @@ class _Grouping:
             terminating=facts.terminating,
             dns=facts.dns,
             scrape=facts.scrape,
+            mesh=facts.mesh,
             place=facts.place,
         )
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:  # every question needs this module, and few need all of these
         Workload,
         WorkloadId,
     )
-    from netcheck.model.policy import NetworkPolicy, OpaquePolicy
+    from netcheck.model.policy import Companion, NetworkPolicy, OpaquePolicy
     from netcheck.model.routes import Controller, Ingress, IngressClass, OpenShiftRoute
 
 
@@ -157,6 +157,7 @@ class Cluster:
     policies: tuple[NetworkPolicy, ...] = ()
     admin: tuple[AdminPolicy, ...] = ()
     opaque: tuple[OpaquePolicy, ...] = ()
+    companions: tuple[Companion, ...] = ()
     services: tuple[Service, ...] = ()
     endpoint_slices: tuple[EndpointSlice, ...] = ()
     ingress_classes: tuple[IngressClass, ...] = ()

@@ -83,6 +83,7 @@ class Pod:
         ready: whether it can be a ready endpoint of a Service (templates are: NET-10).
         dns: None iff the manifest says nothing: ClusterFirst, no hostname.
         scrape: the ports that `prometheus.io/` annotations offer; None without them, empty: every declared port.
+        mesh: annotations of service meshes, and their proxies' containers: what tells whether a mesh takes the pod in.
     """
 
     namespace: str
@@ -101,6 +102,7 @@ class Pod:
     terminating: bool = False
     dns: PodDNS | None = None
     scrape: tuple[int, ...] | None = None
+    mesh: tuple[tuple[str, str], ...] = ()
     place: Place | None = field(default=None, compare=False)
 
 

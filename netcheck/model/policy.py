@@ -90,13 +90,50 @@ class NetworkPolicy:
         return f"NetworkPolicy {self.namespace}/{self.name}"
 
 
+class PolicyFamily(Enum):
+    """Who enforces a policy that is not modelled; of `BUILT_IN` are the kinds that Kubernetes defines."""
+
+    BUILT_IN = ""
+    CALICO = "Calico"
+    CILIUM = "Cilium"
+    ANTREA = "Antrea"
+    OVN = "OVN-Kubernetes"
+    MESH = "a service mesh"
+    CLOUD = "a cloud's network plugin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Companion:
+    """An object that policies of unknown effect of a family (`BUILT_IN`: of any) may read: a NetworkSet, a Tier, settings.
+
+    `text` is what of it they may read, equal for equal objects.
+    """
+
+    kind: str
+    namespace: str = ""
+    name: str
+    family: PolicyFamily = PolicyFamily.BUILT_IN
+    text: str = field(repr=False)
+    place: Place | None = field(default=None, compare=False)
+
+    @property
+    def label(self) -> str:
+        """`Kind namespace/name`, or `Kind name`."""
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+UNREADABLE = "unreadable: "
+"""What the text of a policy begins with that could not be parsed: what it reads is not told by it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpaquePolicy:
     """A policy whose effect is not known: it was refused by validation, or its kind is not modelled.
 
     It may concern the pods of `namespace` (None: of any namespace whose labels `namespace_selector` matches; None: any)
     that `subject` matches (None: any pod), in `directions`. `additive` is true iff it can only isolate and allow, as a NetworkPolicy can (NP-5); else it may
-    also deny what others allow.
+    also deny what others allow. `text` is what is written, equal for equal policies; empty: not known, so that two such
+    policies are never the same.
     """
 
     kind: str
@@ -108,6 +145,8 @@ class OpaquePolicy:
     additive: bool = False
     rule: str = "NET-18"
     message: str = ""
+    family: PolicyFamily = PolicyFamily.BUILT_IN
+    text: str = field(default="", repr=False)
     place: Place | None = field(default=None, compare=False)
 
     @property
