@@ -48,4 +48,5 @@ class Capture:
     def outcomes(self, namespace: str) -> Iterator[Outcome | FastPod]:
         """Yield every object."""
         for listing in self.listings:
-            yield from read_items(listing.items, (listing.api_version, f"{listing.kind}List"), self.origin, namespace)
+            held = (listing.api_version, f"{listing.kind}List")
+            yield from read_items(listing.items, held, self.origin, namespace, keep=True)

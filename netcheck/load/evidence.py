@@ -6,13 +6,14 @@ Only hosts and ports leave this module: values may hold passwords. Nothing here 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from netcheck.errors import Place
 from netcheck.load.admit import Admitted
 from netcheck.load.check_common import listing, mapping, text
+from netcheck.load.fast_json import FastPod, decoded
 from netcheck.load.tree import Path
 from netcheck.model.evidence import ApiClient, Evidence, Mention
 from netcheck.model.objects import WorkloadId
@@ -52,16 +53,44 @@ class _Source:
 
 def evidence(items: Iterable[Any]) -> Evidence:
     """Return what the objects that were read tell."""
-    admitted = [item for item in items if isinstance(item, Admitted)]
+    given = list(items)
+    admitted = [item for item in given if isinstance(item, Admitted)]
     configs = {
         (item.namespace, item.name): _data(item) for item in admitted if item.kind == "ConfigMap" and not item.group
     }
-    mentions = [found for item in admitted for found in _of(item, configs)]
+    mentions = [found for item in _holders(given) for found in _of(item, configs)]
     clients = [found for item in admitted if item.kind in _BINDINGS for found in _clients(item)]
     return Evidence(
         mentions=tuple(sorted(dict.fromkeys(mentions), key=_order)),
         api_clients=tuple(sorted(clients, key=lambda one: (one.namespace, one.service_account, one.binding))),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """An object that makes pods: its fields, and where these stand."""
+
+    owner: WorkloadId
+    value: Mapping[str, Any]
+    template: tuple[str, ...]
+    place: Callable[[Path], Place]
+
+
+def _holders(items: Iterable[Any]) -> Iterator[_Holder]:
+    for item in items:
+        if isinstance(item, Admitted):
+            is_pod = item.kind == "Pod" and not item.group
+            if is_pod or item.template:
+                owner = WorkloadId(item.namespace, item.kind, item.name)
+                yield _Holder(owner, item.value, () if is_pod else item.template, item.report.place)
+        elif isinstance(item, FastPod) and item.raw is not None:
+            yield _fast(item)
+
+
+def _fast(item: FastPod) -> _Holder:
+    """Return a pod of a large file, or of a cluster: its fields have no places of their own."""
+    place = item.place
+    return _Holder(WorkloadId(item.namespace, "Pod", item.facts.name), mapping(decoded(item.raw)), (), lambda _: place)
 
 
 def _order(item: Mention) -> tuple[WorkloadId, str, int, str, str, bool, bool]:
@@ -75,22 +104,18 @@ def _data(item: Admitted) -> dict[str, str]:
 Configs = Mapping[tuple[str, str], Mapping[str, str]]
 
 
-def _of(item: Admitted, configs: Configs) -> Iterator[Mention]:
-    is_pod = item.kind == "Pod" and not item.group
-    if not (is_pod or item.template):
-        return
-    holder, path = item.value, item.template if not is_pod else ()
-    for key in path:
+def _of(item: _Holder, configs: Configs) -> Iterator[Mention]:
+    holder = item.value
+    for key in item.template:
         holder = mapping(holder.get(key))
-    spec = mapping(holder.get("spec"))
-    owner = WorkloadId(item.namespace, item.kind, item.name)
-    base: Path = (*path, "spec")
+    spec, namespace = mapping(holder.get("spec")), item.owner.namespace
+    base: Path = (*item.template, "spec")
     for field in ("containers", "initContainers"):
         for index, entry in enumerate(listing(spec.get(field))):
-            for source in _texts(mapping(entry), (*base, field, index), item.namespace, configs):
-                yield from _mentions(owner, source, item)
-    for source in _files(spec, base, item.namespace, configs):
-        yield from _mentions(owner, source, item)
+            for source in _texts(mapping(entry), (*base, field, index), namespace, configs):
+                yield from _mentions(source, item)
+    for source in _files(spec, base, namespace, configs):
+        yield from _mentions(source, item)
 
 
 # ---- what is read ----------------------------------------------------------------------------------------------------
@@ -181,15 +206,15 @@ def _files(spec: dict[str, Any], base: Path, namespace: str, configs: Configs) -
 # ---- hosts in a text -------------------------------------------------------------------------------------------------
 
 
-def _mentions(owner: WorkloadId, source: _Source, item: Admitted) -> Iterator[Mention]:
+def _mentions(source: _Source, item: _Holder) -> Iterator[Mention]:
     place: Place | None = None
     for host, port, scheme in _hosts(source):
         bare = not scheme and port is None and "." not in host and ":" not in host
         if bare and (source.in_file or not _CALLED_HOST.search(source.name)):
             continue
-        place = place or item.report.place(source.path)
+        place = place or item.place(source.path)
         yield Mention(
-            owner=owner,
+            owner=item.owner,
             host=host,
             port=port,
             scheme=scheme,

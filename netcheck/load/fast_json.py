@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from netcheck.errors import Place, Problem, Severity
@@ -20,9 +20,13 @@ LARGE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class FastPod:
-    """A valid Pod whose facts were taken without building its document; `value` tells copies from rivals."""
+    """A valid Pod whose facts were taken without building its document; `value` tells copies from rivals.
+
+    `raw` is its JSON text, where it is kept.
+    """
 
     facts: PodFacts
+    raw: Any = field(default=None, compare=False, repr=False)
 
     kind = "Pod"
 
@@ -57,8 +61,8 @@ def is_large_json(data: bytes) -> bool:
     return len(data) >= LARGE and data[:64].lstrip()[:1] in {b"{", b"["}
 
 
-def read_large_json(data: bytes, file: str, namespace: str) -> Iterator[Outcome | FastPod]:
-    """Yield what a large JSON file holds."""
+def read_large_json(data: bytes, file: str, namespace: str, *, keep: bool = False) -> Iterator[Outcome | FastPod]:
+    """Yield what a large JSON file holds; `keep`: pods with their text."""
     import msgspec  # noqa: PLC0415 - costs 50 ms at start-up
 
     from netcheck.load import fast_pods  # noqa: PLC0415
@@ -73,13 +77,13 @@ def read_large_json(data: bytes, file: str, namespace: str) -> Iterator[Outcome 
         yield from _whole(_decoder()(data), file)
         return
     api_version, kind, items = head
-    yield from read_items(items, (api_version, kind), file, namespace)
+    yield from read_items(items, (api_version, kind), file, namespace, keep=keep)
 
 
 def read_items(
-    items: Iterable[Any], list_type: tuple[str, str], file: str, namespace: str
+    items: Iterable[Any], list_type: tuple[str, str], file: str, namespace: str, *, keep: bool = False
 ) -> Iterator[Outcome | FastPod]:
-    """Yield the items of a list of this apiVersion and kind; each item is JSON text."""
+    """Yield the items of a list of this apiVersion and kind; each item is JSON text. `keep`: pods with their text."""
     from netcheck.load import fast_pods  # noqa: PLC0415 - costs 50 ms at start-up
 
     decode = _decoder()
@@ -88,7 +92,7 @@ def read_items(
     for item in items:
         facts = take.pod(item, kind)
         if facts is not None:
-            yield FastPod(facts)
+            yield FastPod(facts, item if keep else None)
         else:
             try:
                 value = decode(item)

@@ -125,8 +125,10 @@ class _Loading:
             self._problem(Problem(severity=Severity.ERROR, message=message, place=Place(file.name)))
             return
         self.ignores.extend(comments(data, file.name))
-        large = is_large_json(data) and ANNOTATION.encode() not in data and not self.options.evidence
-        outcomes = read_large_json(data, file.name, self.options.namespace) if large else read(data, file.name)
+        if is_large_json(data) and ANNOTATION.encode() not in data:
+            outcomes = read_large_json(data, file.name, self.options.namespace, keep=self.options.evidence)
+        else:
+            outcomes = read(data, file.name)
         if file.name.replace("\\", "/").rpartition("/")[2] in kustomize.FILES:
             self._kustomization(file, data)
         self._outcomes(file, outcomes, found)

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from netcheck.load.fast_json import LARGE
 from netcheck.load.loader import LoadOptions, load_text
 
 WEB = """
@@ -223,3 +224,25 @@ subjects:
 
 def test_nothing_is_read_where_nobody_asks():
     assert load_text(WEB % ('{name: c, image: i, args: ["db:1"]}', "")).evidence is None
+
+
+def test_large_files_tell_what_small_ones_do():
+    """Pods of large JSON are decoded without their documents; what they are configured to talk to counts as well."""
+    pods = [
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": f"p{at}", "namespace": "shop", "labels": {"app": "x"}},
+            "spec": {
+                "containers": [{"name": "c", "image": "i" * 1000, "env": [{"name": "PEER", "value": f"api:{at + 1}"}]}]
+            },
+        }
+        for at in range(LARGE // 1000)
+    ]
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": pods})
+    assert len(text) > LARGE
+    loaded = load_text(text, "pods.json", LoadOptions(evidence=True))
+    assert sorted(item.port for item in loaded.evidence.mentions) == [at + 1 for at in range(len(pods))]
+    assert {item.host for item in loaded.evidence.mentions} == {"api"}
+    assert {item.place.file for item in loaded.evidence.mentions} == {"pods.json"}
+    assert loaded.cluster.pods == load_text(text, "pods.json").cluster.pods
