@@ -111,6 +111,10 @@ class SetEngine:
         """Return the table of one element under the first resolution of the profile."""
         return self._worlds[0].table(element, direction, version)
 
+    def tables(self, element: int, direction: Direction, version: int) -> tuple[Table, ...]:
+        """Return the tables of one element, one for each resolution of the profile."""
+        return tuple(world.table(element, direction, version) for world in self._worlds)
+
     @property
     def lowering(self) -> Lowering:
         """The lowering of the first resolution of the profile."""

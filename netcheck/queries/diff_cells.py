@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from netcheck.logic.atoms import indexes
 from netcheck.logic.classes import mask_of
-from netcheck.model.policy import Direction
+from netcheck.queries.diff_alike import Alike
 from netcheck.queries.diff_sides import ClassBits, Side, Sides
 
 _KINDS = 4
@@ -45,7 +45,7 @@ class _Piece:
 def cells(sides: Sides) -> list[Cell]:
     """Return where the two sides differ or may differ, each pair of classes in at most one cell."""
     pieces = [*_pieces(sides, sides.base, 0), *_pieces(sides, sides.head, 2)]
-    egress, ingress = sides.untouched(Direction.EGRESS), sides.untouched(Direction.INGRESS)
+    alike = Alike(sides)
     gathered: dict[tuple[int, _Values], int] = {}
     for sources, numbers in _alike(pieces):
         for values, destinations in _values(pieces, numbers):
@@ -53,7 +53,7 @@ def cells(sides: Sides) -> list[Cell]:
             gathered[key] = gathered.get(key, 0) | sources
     found: dict[tuple[int, int, int, int, int], int] = {}
     for (destinations, values), sources in gathered.items():
-        for cell in _cells(sources, destinations, values, egress, ingress):
+        for cell in _cells(sources, destinations, values, alike):
             same = (cell.sources, cell.before, cell.after, cell.open, cell.opens)
             found[same] = found.get(same, 0) | cell.destinations
     made = (
@@ -124,21 +124,17 @@ def _move(found: dict[_Values, int], values: _Values, chosen: int, item: _Piece)
     found[joined] = found.get(joined, 0) | chosen  # type: ignore[index,arg-type]
 
 
-def _cells(sources: int, destinations: int, values: _Values, egress: int, ingress: int) -> Iterator[Cell]:
-    """Yield a cell, or the parts of it that differ where what is unknown is the same unknown on both sides.
-
-    Under the same policies the same ends give the same verdict, whatever the missing facts are.
-    """
+def _cells(sources: int, destinations: int, values: _Values, alike: Alike) -> Iterator[Cell]:
+    """Yield a cell, or the parts of it that differ where what is unknown is the same unknown on both sides."""
     before, after = values[0], values[2]
     unsure = (values[1] & ~before) | (values[3] & ~after)
-    opens = unsure & ~before & (after | values[3])
-    parts = [(sources, destinations)]
-    if unsure and before == after and values[1] & ~before == values[3] & ~after:
-        same = sources & egress
-        parts = [(sources & ~same, destinations), (same, destinations & ~ingress)]
-    for some, others in parts:
-        if some and others:
-            known = (before & ~unsure, after & ~unsure)
-            cell = Cell(sources=some, destinations=others, before=known[0], after=known[1], open=unsure, opens=opens)
-            if cell.open or cell.before != cell.after:
-                yield cell
+    both = values[1] & ~before & values[3] & ~after
+    parts: Iterable[tuple[int, int, int]] = [(sources, destinations, 0)]
+    if both:
+        parts = alike.parts(sources, destinations, both)
+    for some, others, left in parts:
+        open_ports = unsure & ~both | left
+        opens = open_ports & ~before & (after | values[3])
+        known = (before & ~unsure, after & ~unsure)
+        if open_ports or known[0] != known[1]:
+            yield Cell(sources=some, destinations=others, before=known[0], after=known[1], open=open_ports, opens=opens)

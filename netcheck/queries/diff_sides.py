@@ -11,15 +11,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from netcheck.engines.sets import SetEngine
+from netcheck.engines.tables import Table
 from netcheck.logic.atoms import PortAtoms, indexes
 from netcheck.logic.classes import Universe, mask_of
-from netcheck.logic.ir import Program
+from netcheck.logic.ir import Kind, Program
 from netcheck.logic.translate import resolutions, translate
 from netcheck.model.admin import AdminPolicy
 from netcheck.model.cluster import Cluster
-from netcheck.model.objects import ServiceType
+from netcheck.model.objects import Pod, ServiceType
 from netcheck.model.policy import Direction, NetworkPolicy, OpaquePolicy
 from netcheck.queries.dataplane import is_phantom, with_phantoms
+from netcheck.queries.diff_opaque import Surroundings
 from netcheck.queries.doors import source_ranges
 from netcheck.queries.endpoints import Located, Resolution, locate
 from netcheck.queries.entries import proxies
@@ -51,6 +53,7 @@ class Side:
         self.engine = SetEngine(cluster, universe=universe)
         self.cluster = cluster
         self.universe = universe
+        self._parts: dict[tuple[object, int], tuple[int, ...]] = {}
 
     def located(self, resolution: Resolution) -> list[Located]:
         """Return the endpoints that users see: a pod that stands for a proxy is none."""
@@ -63,21 +66,44 @@ class Side:
 
     @cached_property
     def policies(self) -> dict[str, AnyPolicy]:
-        """Every policy by its label."""
+        """Every policy by its label; a modelled one goes before another of its label."""
         cluster = self.cluster
-        every: list[AnyPolicy] = [*cluster.policies, *cluster.admin, *cluster.opaque]
+        every: list[AnyPolicy] = [*cluster.opaque, *cluster.policies, *cluster.admin]
         return {item.label: item for item in every}
+
+    def pods_of(self, endpoint: Endpoint, element: int, resolution: Resolution) -> Iterator[Pod]:
+        """Yield the pods of an endpoint that an element stands for."""
+        for number in self._parts_of(resolution).get((_key(endpoint), element), (element,)):
+            for member in self.universe.elements[number].members:
+                pod = self.cluster.pods[member]
+                names = (pod.namespace, pod.name) if resolution is Resolution.POD else _workload(pod)
+                if names == (_named(endpoint) if resolution is Resolution.POD else _key(endpoint)[1:]):
+                    yield pod
+
+    def _parts_of(self, resolution: Resolution) -> dict[tuple[object, int], tuple[int, ...]]:
+        if not self._parts:
+            self._parts = {(_key(item.endpoint), item.element): item.elements for item in self.located(resolution)}
+        return self._parts
+
+    @cached_property
+    def without_opaque(self) -> SetEngine:
+        """The engine of the same elements without the policies of unknown effect."""
+        return SetEngine(replace(self.cluster, opaque=()), universe=self.universe)
 
     def selecting(self, element: int, direction: Direction) -> frozenset[str]:
         """Return the labels of the policies that select an element in a direction, in some IP family."""
-        if element >= self.universe.pod_count:
-            return frozenset()
-        found = set()
-        for version in self.universe.elements[element].families:
-            table = self.engine.table(element, direction, version)
-            found |= {stage.origin.policy for stage in table.stages}
-            found |= {stage.origin.policy for stage in table.opaque}
-        return frozenset(found)
+        stages = {stage.origin.policy for table in self._tables(element, direction) for stage in table.stages}
+        return self.clouding(element, direction) | stages
+
+    def clouding(self, element: int, direction: Direction) -> frozenset[str]:
+        """Return the labels of the policies of unknown effect among these."""
+        tables = self._tables(element, direction)
+        return frozenset(stage.origin.policy for table in tables for stage in table.opaque)
+
+    def _tables(self, element: int, direction: Direction) -> Iterator[Table]:
+        if element < self.universe.pod_count:
+            for version in self.universe.elements[element].families:
+                yield from self.engine.tables(element, direction, version)
 
 
 class Sides:
@@ -90,6 +116,10 @@ class Sides:
         if clusters[0].addressing != clusters[1].addressing:
             cuts += [IPSet.of_cidrs(*ranges) for item in clusters for ranges in _ranges(item)]
         self.base, self.head = (Side(item, programs, cuts) for item in clusters)
+        self.surroundings = Surroundings(clusters[0], clusters[1])
+        self._same_switches = clusters[0].profile == clusters[1].profile and _ranges(clusters[0]) == _ranges(
+            clusters[1]
+        )
         self.resolution = resolution
         self.ports = _common_ports(self.base.universe, self.head.universe)
         self._masks: dict[tuple[int, int], int] = {}
@@ -122,22 +152,54 @@ class Sides:
 
     @cached_property
     def changed_policies(self) -> frozenset[str]:
-        """The labels of the policies that are on one side only, or differ, or whose effect is not known."""
-        before, after = self.base.policies, self.head.policies
+        """The labels of the policies that are on one side only, or differ, or are not known to do the same."""
+        before, after = (_modelled(side.cluster) for side in self.pair())
         labels = {label for label in {*before, *after} if before.get(label) != after.get(label)}
-        opaque = (item.label for side in self.pair() for item in side.cluster.opaque)
-        return frozenset({*labels, *opaque})
+        return self.surroundings.changed | labels
+
+    @cached_property
+    def changed_in_order(self) -> frozenset[str]:
+        """The labels of the changed policies that are not NetworkPolicies: other policies may come between them."""
+        plain = {item.label for side in self.pair() for item in side.cluster.policies}
+        return self.surroundings.changed | (self.changed_policies - plain)
+
+    @cached_property
+    def same_resolutions(self) -> bool:
+        """Whether what is not known of the profile is the same on both sides."""
+        return resolutions(self.base.cluster) == resolutions(self.head.cluster)
 
     def is_same_end(self, number: int) -> bool:
         """Return whether no rule can tell the class on one side from the class on the other."""
         base, head = self.classes[number]
-        if base is None or head is None:
+        if base is None or head is None or not self._same_switches:
             return False
         if base >= self.base.universe.atom_offset:
             return True
         one, other = self.base.universe.elements[base], self.head.universe.elements[head]
         spaces = [side.cluster.namespaces.get(one.namespace) for side in self.pair()]
         return replace(one, members=()) == replace(other, members=()) and spaces[0] == spaces[1]
+
+    def is_same_to_anybody(self, number: int, *, at_node: bool) -> bool:
+        """Return whether policies of unknown effect cannot tell the two either; `at_node`: even by where it runs."""
+        return self.is_same_end(number) and self._seen(self.base, number, at_node) == self._seen(
+            self.head, number, at_node
+        )
+
+    def _seen(self, side: Side, number: int, at_node: bool) -> object:
+        """Return what can be read of the pods or the node of a class on a side, by endpoint."""
+        element, at = self.element(side, number), int(side is self.head)
+        if element is None or element >= side.universe.atom_offset:
+            return None
+        if side.universe.elements[element].kind in (Kind.NODE, Kind.OWN_NODE):
+            members = side.universe.elements[element].members or range(len(side.cluster.nodes))
+            return {self.surroundings.node(side.cluster.nodes[member]) for member in members}
+        return [
+            {
+                self.surroundings.pod(at, pod, at_node=at_node)
+                for pod in side.pods_of(self.joined[position].endpoint, element, self.resolution)
+            }
+            for position in self.members[number]
+        ]
 
     def selecting(self, number: int, direction: Direction) -> frozenset[str]:
         """Return the labels of the policies that select a class in a direction, on some side."""
@@ -148,13 +210,10 @@ class Sides:
                 found |= side.selecting(element, direction)
         return found
 
-    def untouched(self, direction: Direction) -> int:
-        """Return the classes (bits) that are the same end, under the same policies of a direction, on both sides."""
-        return mask_of(
-            number
-            for number in range(len(self.classes))
-            if self.is_same_end(number) and not self.selecting(number, direction) & self.changed_policies
-        )
+
+def _modelled(cluster: Cluster) -> dict[str, NetworkPolicy | AdminPolicy]:
+    every: tuple[NetworkPolicy | AdminPolicy, ...] = (*cluster.policies, *cluster.admin)
+    return {item.label: item for item in every}
 
 
 def _cuts(cluster: Cluster) -> Iterator[IPSet]:
@@ -164,10 +223,9 @@ def _cuts(cluster: Cluster) -> Iterator[IPSet]:
             yield IPSet.of_cidrs(*ranges)
 
 
-def _ranges(cluster: Cluster) -> Iterator[tuple[str, ...]]:
-    """Yield where ends without an address lie."""
-    yield cluster.addressing.pods_lie_in()
-    yield cluster.addressing.nodes_lie_in()
+def _ranges(cluster: Cluster) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return where ends without an address lie: pods, and nodes."""
+    return cluster.addressing.pods_lie_in(), cluster.addressing.nodes_lie_in()
 
 
 def _common_ports(one: Universe, other: Universe) -> PortAtoms:
@@ -200,6 +258,14 @@ def _key(endpoint: Endpoint) -> tuple[object, ...]:
     if endpoint.type is not EndpointType.WORKLOAD:
         return (endpoint.type, endpoint.id)
     return (endpoint.type, endpoint.namespace, endpoint.kind, endpoint.name)
+
+
+def _named(endpoint: Endpoint) -> tuple[str, str]:
+    return endpoint.namespace, endpoint.name
+
+
+def _workload(pod: Pod) -> tuple[str, str, str]:
+    return pod.workload.namespace, pod.workload.kind, pod.workload.name
 
 
 def _matched(before: list[Located], after: list[Located]) -> Iterator[Joined]:
