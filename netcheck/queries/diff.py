@@ -313,6 +313,7 @@ class _Differ:
                 if key not in self._reasons:
                     self._reasons[key] = missing_facts(side.engine, one, other)
                 found |= set(self._reasons[key])
+        found |= set(self._sides.open_reasons(source, destination))
         if not found:
             pair = self._representative(source, destination)
             found = self._explainer.missing(*pair, connections) if pair is not None else found

@@ -55,8 +55,14 @@ class Surroundings:
         return frozenset(found)
 
     def reasons(self, labels: Iterable[str]) -> Iterator[Reason]:
-        """Yield what differs of what the policies with these labels may read besides the two ends."""
+        """Yield which of the policies with these labels differ, and what of what they may read besides the two ends."""
         wanted = set(labels)
+        before, after = (_by_label(cluster.opaque) for cluster in self._clusters)
+        for label in sorted(wanted):
+            old, new = before.get(label, ()), after.get(label, ())
+            if old != new:
+                whose = (old or new)[0].family.value
+                yield Reason(rule="NET-18", message=f"{label}{f' of {whose}' if whose else ''} differs")
         policies = [item for cluster in self._clusters for item in cluster.opaque if item.label in wanted]
         families = {item.family for item in policies}
         for item in self._differences:

@@ -18,6 +18,7 @@ from netcheck.logic.ir import Kind, Program
 from netcheck.logic.translate import resolutions, translate
 from netcheck.model.admin import AdminPolicy
 from netcheck.model.cluster import Cluster
+from netcheck.model.flow import Reason
 from netcheck.model.objects import Pod, ServiceType
 from netcheck.model.policy import Direction, NetworkPolicy, OpaquePolicy
 from netcheck.queries.dataplane import is_phantom, with_phantoms
@@ -123,6 +124,7 @@ class Sides:
         self.resolution = resolution
         self.ports = _common_ports(self.base.universe, self.head.universe)
         self._masks: dict[tuple[int, int], int] = {}
+        self._same: dict[tuple[int, bool], bool] = {}
         found = list(_joined(self.base, self.head, resolution))
         types = list(EndpointType)
         found.sort(key=lambda item: (types.index(item.endpoint.type), item.endpoint.id))
@@ -181,9 +183,24 @@ class Sides:
 
     def is_same_to_anybody(self, number: int, *, at_node: bool) -> bool:
         """Return whether policies of unknown effect cannot tell the two either; `at_node`: even by where it runs."""
-        return self.is_same_end(number) and self._seen(self.base, number, at_node) == self._seen(
-            self.head, number, at_node
-        )
+        found = self._same.get((number, at_node))
+        if found is None:
+            seen = (self._seen(side, number, at_node) for side in self.pair())
+            found = self._same[number, at_node] = self.is_same_end(number) and next(seen) == next(seen)
+        return found
+
+    def open_reasons(self, source: int, destination: int) -> Iterator[Reason]:
+        """Yield what differs of what policies of unknown effect may read about a pair of classes that they select."""
+        labels = self.selecting(source, Direction.EGRESS) | self.selecting(destination, Direction.INGRESS)
+        clouding = labels & {item.label for side in self.pair() for item in side.cluster.opaque}
+        if not clouding:
+            return
+        yield from self.surroundings.reasons(clouding)
+        for number in dict.fromkeys((source, destination)):
+            if not self.is_same_to_anybody(number, at_node=False):
+                names = sorted(self.joined[position].endpoint.id for position in self.members[number])
+                what = f"{names[0]} differs" if len(names) == 1 else f"{names[0]} and {len(names) - 1} more differ"
+                yield Reason(rule="NET-18", message=f"{what} in what policies of unknown effect may read")
 
     def _seen(self, side: Side, number: int, at_node: bool) -> object:
         """Return what can be read of the pods or the node of a class on a side, by endpoint."""
@@ -200,6 +217,24 @@ class Sides:
             }
             for position in self.members[number]
         ]
+
+    def are_same_hosts(self, before: Iterable[int], after: Iterable[int]) -> bool:
+        """Return whether nobody can tell some pods of BASE and of HEAD apart, nor the nodes, and the same policies send.
+
+        `before` and `after` are positions in the pods of each side.
+        """
+        seen = []
+        for at, (side, positions) in enumerate(zip(self.pair(), (before, after), strict=True)):
+            chosen = set(positions)
+            pods = {self.surroundings.pod(at, side.cluster.pods[position], at_node=True) for position in chosen}
+            sending: set[str] = set()
+            for number in range(side.universe.pod_count):
+                if chosen & set(side.universe.elements[number].members):
+                    sending |= side.selecting(number, Direction.EGRESS)
+            if sending & self.changed_policies:
+                return False
+            seen.append((pods, [self.surroundings.node(node) for node in side.cluster.nodes]))
+        return seen[0] == seen[1]
 
     def selecting(self, number: int, direction: Direction) -> frozenset[str]:
         """Return the labels of the policies that select a class in a direction, on some side."""

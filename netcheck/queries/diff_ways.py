@@ -32,13 +32,14 @@ _SOME_NODES = Reason(
 class Found:
     """One way on one side: what passes for certain, by what it is limited to, and what may pass.
 
-    `ways` are all that lead for certain, and `through` the names of the pods or nodes that a limit speaks of.
+    `ways` are all that lead for certain, `proxies` the positions of the proxies' pods on any way, and `through` the names of the pods or nodes that a limit speaks of.
     """
 
     by_limit: dict[str, ConnectionSet] = field(default_factory=dict)
     possible: ConnectionSet = _NONE
     reasons: set[Reason] = field(default_factory=set)
     ways: list[WayIn] = field(default_factory=list)
+    proxies: set[int] = field(default_factory=set)
     through: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @property
@@ -65,7 +66,7 @@ def changed_ways(sides: Sides, explainer: Explainer) -> tuple[list[DiffRow], lis
     for key in sorted({*before, *after}):
         old, new = before.get(key) or Found(), after.get(key) or Found()
         unsure = (old.possible - old.certain) | (new.possible - new.certain) | _vague(old, new)
-        if unsure and not (_is_alike(old, new) and _is_untouched(sides, key[1], objects)):
+        if unsure and not (_is_alike(old, new) and _is_untouched(sides, key[1], objects, (old.proxies, new.proxies))):
             found = old.reasons | new.reasons or {_SOME_NODES}
             facts = tuple(sorted(found, key=lambda reason: (reason.rule, reason.message)))
             opens = bool((unsure & new.possible) - old.by_limit.get("", _NONE))
@@ -101,6 +102,7 @@ def _ways(sides: Sides, side: Side) -> dict[_Key, Found]:
             for source in sources:
                 entry = found.setdefault((source, destination, way.object), Found())
                 entry.possible |= way.connections
+                entry.proxies |= set(way.plane.positions if way.plane is not None else ())
                 if way.reasons:
                     entry.reasons |= set(way.reasons)
                 else:
@@ -224,12 +226,18 @@ def _label(item: object, kind: str) -> str:
     return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
 
 
-def _is_untouched(sides: Sides, destination: int, objects: dict[str, _Changed]) -> bool:
+def _is_untouched(
+    sides: Sides, destination: int, objects: dict[str, _Changed], proxies: tuple[set[int], set[int]]
+) -> bool:
     """Return whether nothing differs that a way to this endpoint can depend on."""
     if objects or sides.joined[destination].workload:
         return False
     number = next(n for n, members in enumerate(sides.members) if destination in members)
-    return sides.is_same_end(number) and not sides.selecting(number, Direction.INGRESS) & sides.changed_policies
+    if not sides.is_same_end(number) or sides.selecting(number, Direction.INGRESS) & sides.changed_policies:
+        return False
+    if not any(side.cluster.opaque for side in sides.pair()):
+        return True
+    return sides.is_same_to_anybody(number, at_node=True) and sides.are_same_hosts(*proxies)
 
 
 def _causes(sides: Sides, explainer: Explainer, key: _Key, objects: dict[str, _Changed]) -> tuple[Cause, ...]:
