@@ -6,7 +6,7 @@ that is covered whenever the other is needs no thought. The solver is asked abou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -35,11 +35,23 @@ def cheapest_cover(wanted: Sequence[frozenset[int]], costs: Mapping[int, int], *
         return Cover(chosen=tuple(sorted(forced)))
     from netcheck.engines.covers_smt import optimum  # noqa: PLC0415 - the solver is loaded when it is wanted
 
-    ordered = sorted(left, key=sorted)
-    found = optimum(ordered, costs, timeout_ms)
-    if found is None:
-        return Cover(chosen=tuple(sorted(forced | _greedy(ordered, costs))), smallest=False)
-    return Cover(chosen=tuple(sorted(forced | found)))
+    chosen, smallest = forced, True
+    for part in _apart(sorted(left, key=sorted)):
+        found = optimum(part, costs, timeout_ms)
+        smallest &= found is not None
+        chosen |= _greedy(part, costs) if found is None else found
+    return Cover(chosen=tuple(sorted(chosen)), smallest=smallest)
+
+
+def _apart(wanted: Iterable[frozenset[int]]) -> list[list[frozenset[int]]]:
+    """Return the parts of what is wanted that have no candidate in common: each is a choice of its own."""
+    parts: list[tuple[set[int], list[frozenset[int]]]] = []
+    for item in wanted:
+        near = [part for part in parts if part[0] & item]
+        parts = [part for part in parts if not part[0] & item]
+        candidates = set(item).union(*(part[0] for part in near))
+        parts.append((candidates, sorted([*(one for part in near for one in part[1]), item], key=sorted)))
+    return [held for _, held in sorted(parts, key=lambda part: min(part[0]))]
 
 
 def _reduced(wanted: set[frozenset[int]]) -> set[frozenset[int]]:

@@ -129,12 +129,14 @@ class _Engine(SmtEngine):
 
     def _readable(self, asked: str) -> FoundFlow | None:
         """Return the flow that satisfies as many of the wishes as can be, each held on to once it is met."""
-        if not self._check(self._solver(asked)):
+        solver, kept = self._solver(asked), list[Any]()
+        if not self._check(solver):
             return None
         for wish in self._wishes():
-            wanted = conj((asked, wish))
-            if wish != "true" and self._check(self._solver(wanted)):
-                asked = wanted
+            term = self._parsed(wish) if wish != "true" else None
+            if term is not None and self._check(solver, *kept, term):
+                kept.append(term)
+                asked = conj((asked, wish))
         for end in ("d", "s"):
             asked = self._in_first_namespace(asked, end)
         solver = self._solver(asked)

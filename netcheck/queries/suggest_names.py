@@ -10,8 +10,8 @@ from netcheck.logic.names import resolve
 from netcheck.logic.services import Near, Target, find_service, targets
 from netcheck.model.cluster import Cluster
 from netcheck.model.evidence import Evidence, Mention
-from netcheck.model.names import AnswerKind
-from netcheck.model.objects import Service, ServicePort, ServiceType
+from netcheck.model.names import Answer, AnswerKind
+from netcheck.model.objects import Pod, PodDNS, Service, ServicePort, ServiceType
 from netcheck.queries.ends import NOT_PUBLIC
 from netcheck.queries.suggest_needs import api_server, single
 from netcheck.queries.suggest_results import Dropped, Need, NeedEnd, NeedKind
@@ -41,6 +41,7 @@ class _Finder:
     def __init__(self, cluster: Cluster, near: Near) -> None:
         self._cluster = cluster
         self._near = near
+        self._answers: dict[tuple[str, bool, PodDNS | None, str], Answer] = {}
         self._by_owner: dict[tuple[str, str, str], list[int]] = {}
         for position, pod in enumerate(cluster.pods):
             keys = {(pod.namespace, pod.workload.kind, pod.workload.name)}
@@ -59,7 +60,7 @@ class _Finder:
         if _is_address(mention.host):
             yield from self._address(mention, source)
             return
-        answer = resolve(self._cluster, self._cluster.pods[chosen[0]], mention.host)
+        answer = self._resolved(self._cluster.pods[chosen[0]], mention.host)
         if answer.kind in (AnswerKind.SERVICE, AnswerKind.PODS) and answer.service is not None:
             service = find_service(self._cluster, *answer.service)
             if service is not None:
@@ -71,6 +72,13 @@ class _Finder:
             yield Dropped(
                 text=f"{source.text} -> {mention.host}", reason=f"{mention.where}: {why}", place=mention.place
             )
+
+    def _resolved(self, pod: Pod, host: str) -> Answer:
+        """Return what a name stands for: the same for all pods of a namespace whose DNS is set up alike."""
+        key = (pod.namespace, pod.host_network, pod.dns, host)
+        if key not in self._answers:
+            self._answers[key] = resolve(self._cluster, pod, host)
+        return self._answers[key]
 
     def _address(self, mention: Mention, source: NeedEnd) -> Iterator[Need | Dropped]:
         for service in self._cluster.services:
