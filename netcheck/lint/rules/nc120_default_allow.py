@@ -177,7 +177,7 @@ def _place(snapshot: Snapshot, pod: Pod) -> Place | None:
 def _hint(direction: Direction) -> str:
     return (
         f"add a policy with `podSelector: {{}}` and `policyTypes: [{direction.value}]` that denies by default, and one that "
-        "allows what is needed"
+        "allows what is needed; `netcheck suggest` writes both"
     )
 
 
