@@ -15,7 +15,7 @@ from typing import Any
 from netcheck.engines.smt import DEFAULT_TIMEOUT_MS, FoundEnd, FoundFlow, SmtEngine, _number
 from netcheck.engines.terms import Context, bits, conj, disj, in_ranges, neg
 from netcheck.logic.classes import Universe
-from netcheck.logic.ir import Kind, Program, Stage
+from netcheck.logic.ir import Kind, Mode, Pipeline, Program, Stage
 from netcheck.logic.translate import resolutions, translate
 from netcheck.model.cluster import Cluster
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, Namespace
@@ -55,14 +55,20 @@ def policies_alone(one: Cluster, other: Cluster) -> tuple[Cluster, Cluster]:
 
 
 class Separation:
-    """Two policy sets under the profile of the first; a switch that is not known has one engine for each value."""
+    """Two policy sets under the profile of the first; a switch that is not known has one engine for each value.
 
-    def __init__(self, one: Cluster, other: Cluster, *, timeout_ms: int = DEFAULT_TIMEOUT_MS) -> None:
+    `same_unknown` says that policies of unknown effect do the same in both: then they tell a flow apart only where the
+    others isolate an end otherwise, or decide otherwise in one of the directions.
+    """
+
+    def __init__(
+        self, one: Cluster, other: Cluster, *, timeout_ms: int = DEFAULT_TIMEOUT_MS, same_unknown: bool = False
+    ) -> None:
         loaded = [dict(item.namespaces) for item in (one, other)]
         bare = policies_alone(one, other)
         every = replace(bare[0], policies=(*one.policies, *other.policies), admin=(*one.admin, *other.admin))
         self._engines = [
-            _Engine(bare, [translate(item, profile) for item in bare], loaded[1] | loaded[0], timeout_ms)
+            _Engine(bare, [translate(item, profile) for item in bare], loaded[1] | loaded[0], timeout_ms, same_unknown)
             for profile in resolutions(every)
         ]
 
@@ -85,10 +91,17 @@ class _Engine(SmtEngine):
     """The engine of two programs."""
 
     def __init__(
-        self, bare: Sequence[Cluster], programs: Sequence[Program], loaded: dict[str, Namespace], timeout_ms: int
+        self,
+        bare: Sequence[Cluster],
+        programs: Sequence[Program],
+        loaded: dict[str, Namespace],
+        timeout_ms: int,
+        same_unknown: bool,
     ) -> None:
         super().__init__(bare[0], Universe(bare[0], programs), programs=programs, timeout_ms=timeout_ms)
         self._loaded = loaded
+        self._same_unknown = same_unknown
+        self._kept: list[Program] = []
         self._passing = [self._passes(program) for program in self.encoding.programs]
         self._clear = conj(neg(term) for program in self.encoding.programs for term in self._opaque_subjects(program))
 
@@ -99,7 +112,38 @@ class _Engine(SmtEngine):
         witness = self._readable(conj((asked, self._clear)))
         if witness is not None or self._clear == "true":
             return Separated(witness=witness)
+        if ask is Ask.ONE_ONLY and self._same_unknown:
+            asked = conj((asked, self._told_apart()))
         return Separated(doubtful=self._readable(asked))
+
+    def _told_apart(self) -> str:
+        """Return the term true iff the policies of known effect isolate an end of a flow otherwise, or decide otherwise.
+
+        Each direction counts by itself, since a policy of unknown effect may deny what the other one lets pass.
+        """
+        found = []
+        for direction in Direction:
+            one, other = (self._alone(program, direction) for program in self.encoding.programs)
+            for version, _ in _FAMILIES:
+                found.append(_differ(*(self.encoding.passes(program, version) for program in (one, other))))
+                found.append(_differ(*(self._isolated(program, direction, version) for program in (one, other))))
+        return disj(found)
+
+    def _alone(self, program: Program, direction: Direction) -> Program:
+        """Return one direction of a program without the policies of unknown effect."""
+        chosen = Pipeline(direction, program.pipeline(direction).groups)
+        if direction is Direction.INGRESS:
+            alone = replace(program, ingress=chosen, egress=Pipeline(Direction.EGRESS, ()))
+        else:
+            alone = replace(program, ingress=Pipeline(Direction.INGRESS, ()), egress=chosen)
+        self._kept.append(alone)  # terms know programs by their identity
+        return alone
+
+    def _isolated(self, program: Program, direction: Direction, version: int) -> str:
+        subject, peer = ("d", "s") if direction is Direction.INGRESS else ("s", "d")
+        context = Context(program, direction, version, subject, peer)
+        groups = (group for group in program.pipeline(direction).groups if group.mode is Mode.UNION)
+        return disj(self.encoding.stage_terms(stage, context)[0] for group in groups for stage in group.stages)
 
     def _passes(self, program: Program) -> str:
         return disj(
@@ -253,3 +297,7 @@ class _Engine(SmtEngine):
         codes = {key: _number(model, nodes.variable(end, key), nodes.width(key)) for key in nodes.keys}
         values = {key: nodes.value(key, code) for key, code in codes.items()}
         return replace(found, labels={key: value for key, value in values.items() if value is not None})
+
+
+def _differ(one: str, other: str) -> str:
+    return "false" if one == other else f"(xor {one} {other})"

@@ -16,6 +16,7 @@ from netcheck.logic.ir import Kind
 from netcheck.model.cluster import Cluster
 from netcheck.model.flow import AddressEnd, Decider, Decision, End, Flow, NodeEnd, OwnNodeEnd, PodEnd, Reason, Verdict
 from netcheck.model.objects import NAMESPACE_NAME_LABEL, ContainerPort, Namespace, Node, Pod, WorkloadId
+from netcheck.queries.diff_opaque import Surroundings
 from netcheck.queries.results import FlowText
 from netcheck.semantics.completions import OracleLimit
 from netcheck.semantics.decide import decide
@@ -97,7 +98,8 @@ def compare(base: Cluster, head: Cluster, relation: Relation, *, timeout_ms: int
     Raises:
         WitnessMismatch: the oracle contradicts Z3 about a flow.
     """
-    separation = Separation(base, head, timeout_ms=timeout_ms)
+    same = base.admin == head.admin and base.profile == head.profile and not Surroundings(base, head).changed
+    separation = Separation(base, head, timeout_ms=timeout_ms, same_unknown=same)
     asked = _Asked(base, head, separation)
     return Comparison(relation=relation, questions=tuple(asked.question(text) for text in _QUESTIONS[relation]))
 
