@@ -210,3 +210,15 @@ def test_pods_with_addresses_of_one_family_reach_the_internet_in_it(ask, address
     answer = small().add("v1", "pods", "Pod", [one]).answer
     assert verdict(ask, "shop/one", "internet", answer=answer) == (0, "allowed")
     assert verdict(ask, "internet", "shop/one", answer=answer) == (0, "allowed")
+
+
+def test_suggest_reads_what_pods_of_a_cluster_are_configured_to_call(ask):
+    """Pods of a cluster are decoded without their documents; the names in their environment count as in files."""
+    served = small()
+    for kind, _, objects in served.resources.values():
+        for item in objects if kind == "Pod" else ():
+            if item["metadata"]["name"] == "scan-1":
+                item["spec"]["containers"][0]["env"] = [{"name": "DB_HOST", "value": "db.shop:80"}]
+    done = ask("suggest", "--need", "names", answer=served.answer)
+    told = [need["why"] for need in done.json["needs"]] + [item["reason"] for item in done.json["dropped"]]
+    assert any("env DB_HOST names db.shop" in text for text in told), done.json
