@@ -8,8 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from netcheck.model.policy import Direction, IPBlockPeer, NetworkPolicy, Peer, PolicyPort, PolicyRule
+from netcheck.values.addresses import IPSet
+from netcheck.values.connections import ConnectionSet
 from netcheck.values.labels import LabelSelector, Operator
+from netcheck.values.ports import PROTOCOLS, PortSet
 
+_EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*\Z")
 _READ_AS_OTHERWISE = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
@@ -102,3 +106,34 @@ def _scalar(value: Any) -> str:
     if isinstance(value, str) and _PLAIN.match(value) and value.lower() not in _READ_AS_OTHERWISE:
         return value
     return json.dumps(value)
+
+
+# ---- fields of rules from what they mean -------------------------------------------------------------------------------
+
+
+def ports_of(connections: ConnectionSet) -> tuple[PolicyPort, ...]:
+    """Return the port items of a rule for some connections; none iff all are meant (NP-3)."""
+    if connections == ConnectionSet.all():
+        return ()
+    found = []
+    for protocol, ports in connections.items():
+        if ports == PortSet.all():
+            found.append(PolicyPort(protocol=protocol.value))
+            continue
+        for low, high in ports.ranges:
+            found.append(PolicyPort(protocol=protocol.value, port=low, end_port=high if high != low else None))
+    order = [protocol.value for protocol in PROTOCOLS]
+    return tuple(sorted(found, key=lambda item: (order.index(item.protocol), item.port or 0)))
+
+
+def blocks_of(addresses: IPSet) -> tuple[IPBlockPeer, ...]:
+    """Return the fewest ipBlocks that are exactly some addresses: CIDRs, or everything with exceptions."""
+    found: list[IPBlockPeer] = []
+    for version, everything in _EVERYTHING.items():
+        plain = addresses.cidrs_of_family(version)
+        rest = (IPSet.of_cidrs(everything) - addresses).cidrs_of_family(version)
+        if len(rest) < len(plain):
+            found.append(IPBlockPeer(cidr=everything, excepts=tuple(rest)))
+        else:
+            found += [IPBlockPeer(cidr=cidr) for cidr in plain]
+    return tuple(found)

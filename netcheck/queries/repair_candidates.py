@@ -16,8 +16,9 @@ from netcheck.model.intents import Closes, Demand, Intent, IntentScope
 from netcheck.model.objects import Pod
 from netcheck.model.policy import Direction, NetworkPolicy, Peer, PodPeer, PolicyRule
 from netcheck.queries.intent_ends import Members
+from netcheck.queries.manifests import ports_of
 from netcheck.queries.repair_edits import Action, Edit
-from netcheck.queries.repair_peers import Speller, Who, connections_of, declared_numbers, ports_of, ports_within
+from netcheck.queries.repair_peers import Speller, Who, connections_of, declared_numbers, ports_within
 from netcheck.queries.verify import Asked
 from netcheck.values.connections import ConnectionSet
 from netcheck.values.labels import LabelSelector

@@ -18,6 +18,7 @@ from netcheck.model.objects import NAMESPACE_NAME_LABEL, Pod
 from netcheck.model.policy import IPBlockPeer, Peer, PodPeer, PolicyPort
 from netcheck.model.profile import Switch
 from netcheck.queries.intent_ends import Members
+from netcheck.queries.manifests import ports_of
 from netcheck.queries.verify_any_pod import GENERATED_LABELS
 from netcheck.values.addresses import IPSet
 from netcheck.values.connections import ConnectionSet
@@ -319,20 +320,6 @@ def _blocks(addresses: IPSet) -> list[IPBlockPeer]:
 
 
 # ---- ports -------------------------------------------------------------------------------------------------------------
-
-
-def ports_of(connections: ConnectionSet) -> tuple[PolicyPort, ...]:
-    """Return connections as ports of a rule; all of them are no ports."""
-    if connections == ConnectionSet.all():
-        return ()
-    found = []
-    for protocol, ports in connections.items():
-        if ports == PortSet.all():
-            found.append(PolicyPort(protocol=protocol.value))
-            continue
-        for low, high in ports.ranges:
-            found.append(PolicyPort(protocol=protocol.value, port=low, end_port=high if high > low else None))
-    return tuple(found)
 
 
 def ports_within(

@@ -16,7 +16,8 @@ from netcheck.logic.atoms import indexes
 from netcheck.model.cluster import Cluster
 from netcheck.model.intents import SelectedPods
 from netcheck.model.objects import NAMESPACE_NAME_LABEL
-from netcheck.model.policy import Direction, IPBlockPeer, NetworkPolicy, Peer, PodPeer, PolicyPort, PolicyRule
+from netcheck.model.policy import Direction, NetworkPolicy, Peer, PodPeer, PolicyRule
+from netcheck.queries.manifests import blocks_of, ports_of
 from netcheck.queries.suggest_cells import (
     AddressPeer,
     Anybody,
@@ -31,15 +32,12 @@ from netcheck.queries.suggest_cells import (
 from netcheck.queries.suggest_groups import Choice, Groups
 from netcheck.queries.suggest_results import Suggestion
 from netcheck.values.addresses import IPSet
-from netcheck.values.connections import ConnectionSet
 from netcheck.values.labels import LabelSelector, Operator, Requirement
-from netcheck.values.ports import PROTOCOLS, PortSet
 
 DEFAULT_DENY = "default-deny"
 _POLICY, _RULE = 10_000_000, 10_000
 _MOST_PAIRS = 20_000
 _LONGEST_NAME = 63
-_EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}
 
 
 Cell = tuple[tuple[Direction, PeerSymbol], int]
@@ -402,31 +400,3 @@ def _labelled_peer(namespace: str, selector: SelectedPods) -> PodPeer:
     )
     space = LabelSelector.of(None, [*names, *selector.namespace_labels.requirements])
     return PodPeer(namespace_selector=space, pod_selector=selector.pods if selector.pods.requirements else None)
-
-
-def ports_of(connections: ConnectionSet) -> tuple[PolicyPort, ...]:
-    """Return the port items of a rule for some connections; none iff all are meant (NP-3)."""
-    if connections == ConnectionSet.all():
-        return ()
-    found = []
-    for protocol, ports in connections.items():
-        if ports == PortSet.all():
-            found.append(PolicyPort(protocol=protocol.value))
-            continue
-        for low, high in ports.ranges:
-            found.append(PolicyPort(protocol=protocol.value, port=low, end_port=high if high != low else None))
-    order = [protocol.value for protocol in PROTOCOLS]
-    return tuple(sorted(found, key=lambda item: (order.index(item.protocol), item.port or 0)))
-
-
-def blocks_of(addresses: IPSet) -> tuple[IPBlockPeer, ...]:
-    """Return the fewest ipBlocks that are exactly some addresses: CIDRs, or everything with exceptions."""
-    found: list[IPBlockPeer] = []
-    for version, everything in _EVERYTHING.items():
-        plain = addresses.cidrs_of_family(version)
-        rest = (IPSet.of_cidrs(everything) - addresses).cidrs_of_family(version)
-        if len(rest) < len(plain):
-            found.append(IPBlockPeer(cidr=everything, excepts=tuple(rest)))
-        else:
-            found += [IPBlockPeer(cidr=cidr) for cidr in plain]
-    return tuple(found)
