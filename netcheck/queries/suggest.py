@@ -165,7 +165,7 @@ class _Run:
 
     @property
     def _has_baseline(self) -> bool:
-        """Whether there are denials that a NetworkPolicy lifts from the pods that it selects (ADM-12): none may be lifted."""
+        """Whether there are denials that a NetworkPolicy lifts from the pods that it selects (ADM-3, ADM-10): none may be lifted."""
         return any(policy.tier is Tier.BASELINE for policy in self._cluster.admin)
 
     def _gaps(self, gaps: Open, closed_by: dict[str, str]) -> Iterator[Gap]:

@@ -60,7 +60,7 @@ class Choice:
 
 
 class Groups:
-    """The groups of a cluster; pods on their node's network are in none, as no selector means them (NP-23).
+    """The groups of a cluster; pods on their node's network are in none, as no selector means them (NET-3).
 
     Nor are pods whose labels the API server refuses: no selector could name them, and they cannot exist.
     """

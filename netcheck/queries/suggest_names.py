@@ -97,7 +97,7 @@ class _Finder:
         yield _need(mention, source, end, single(Protocol.TCP, port))
 
     def _outside(self, mention: Mention, source: NeedEnd) -> Iterator[Need | Dropped]:
-        """A policy knows no names (NP-36): a host outside is every address outside, on the port that the URL tells."""
+        """A policy knows no names, only addresses (NP-16): a host outside is every address outside, on the port that the URL tells."""
         port = mention.port or _SCHEMES.get(mention.scheme)
         if port is None or mention.in_file or not mention.host.rpartition(".")[2].isalpha():
             return

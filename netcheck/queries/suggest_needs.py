@@ -127,7 +127,7 @@ class _Gatherer:
         )
 
     def _pods(self, positions: Iterable[int], text: str = "") -> NeedEnd:
-        """Return pods as an end; of pods on their node's network it is the addresses that count (NP-23)."""
+        """Return pods as an end; of pods on their node's network it is the addresses that count (NET-3)."""
         chosen = frozenset(positions)
         pods = self._cluster.pods
         on_node = frozenset(position for position in chosen if pods[position].host_network)
