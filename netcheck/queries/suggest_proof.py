@@ -91,7 +91,7 @@ class Scene:
         return self.bits(end) | having | refused | self._host_peers(end)
 
     def _host_peers(self, end: NeedEnd) -> int:
-        """Return pods on their node's network that selectors of pods may mean too, where a plugin has it so (NP-23)."""
+        """Return pods on their node's network that selectors of pods may mean too, where a plugin has it so (NET-3)."""
         universe = self.universe
         pods = universe.cluster.pods
         if universe.cluster.profile.host_net_peer is Switch.NO:
