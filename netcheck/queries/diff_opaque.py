@@ -44,7 +44,7 @@ class Surroundings:
     @cached_property
     def changed(self) -> frozenset[str]:
         """The labels of the policies of unknown effect that are not known to do the same on both sides."""
-        before, after = (_by_label(cluster.opaque) for cluster in self._clusters)
+        before, after = self._labelled
         families = {item.family for item in self._differences}
         found = set()
         for label in {*before, *after}:
@@ -57,18 +57,21 @@ class Surroundings:
     def reasons(self, labels: Iterable[str]) -> Iterator[Reason]:
         """Yield which of the policies with these labels differ, and what of what they may read besides the two ends."""
         wanted = set(labels)
-        before, after = (_by_label(cluster.opaque) for cluster in self._clusters)
+        before, after = self._labelled
         for label in sorted(wanted):
             old, new = before.get(label, ()), after.get(label, ())
             if old != new:
                 whose = (old or new)[0].family.value
                 yield Reason(rule="NET-18", message=f"{label}{f' of {whose}' if whose else ''} differs")
-        policies = [item for cluster in self._clusters for item in cluster.opaque if item.label in wanted]
-        families = {item.family for item in policies}
+        families = {item.family for label in wanted for side in self._labelled for item in side.get(label, ())}
         for item in self._differences:
             if item.family is None or item.family in families:
                 message = f"{item.label} differs, which policies of unknown effect may read"
                 yield Reason(rule="NET-18", message=message)
+
+    @cached_property
+    def _labelled(self) -> tuple[dict[str, tuple[OpaquePolicy, ...]], ...]:
+        return tuple(_by_label(cluster.opaque) for cluster in self._clusters)
 
     @cached_property
     def _differences(self) -> tuple[_Difference, ...]:
@@ -136,14 +139,16 @@ class Surroundings:
 
     def _addresses(self, addresses: tuple[str, ...]) -> object:
         """Return the ranges that hold each address; the address itself where ranges are written in other ways."""
-        if self._reads_all or any(_RANGE.search(text) for text in self._texts):
-            return addresses
-        found = []
-        for text in addresses:
-            address = ip_address(text)
-            held = tuple(str(one) for one in self._networks if one.version == address.version and address in one)
-            found.append((address.version, held))
-        return tuple(sorted(found))
+        return addresses if self._reads_whole_addresses else tuple(sorted(map(self._ranges, addresses)))
+
+    def _ranges(self, written: str) -> tuple[int, tuple[str, ...]]:
+        address = ip_address(written)
+        held = tuple(str(one) for one in self._networks if one.version == address.version and address in one)
+        return address.version, held
+
+    @cached_property
+    def _reads_whole_addresses(self) -> bool:
+        return self._reads_all or any(_RANGE.search(text) for text in self._texts)
 
     @cached_property
     def _networks(self) -> tuple[IPv4Network | IPv6Network, ...]:

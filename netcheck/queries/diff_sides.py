@@ -189,10 +189,14 @@ class Sides:
             found = self._same[number, at_node] = self.is_same_end(number) and next(seen) == next(seen)
         return found
 
+    @cached_property
+    def _opaque_labels(self) -> frozenset[str]:
+        return frozenset(item.label for side in self.pair() for item in side.cluster.opaque)
+
     def open_reasons(self, source: int, destination: int) -> Iterator[Reason]:
         """Yield what differs of what policies of unknown effect may read about a pair of classes that they select."""
         labels = self.selecting(source, Direction.EGRESS) | self.selecting(destination, Direction.INGRESS)
-        clouding = labels & {item.label for side in self.pair() for item in side.cluster.opaque}
+        clouding = labels & self._opaque_labels
         if not clouding:
             return
         yield from self.surroundings.reasons(clouding)
