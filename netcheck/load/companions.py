@@ -67,12 +67,13 @@ def companions(
     if not families:
         return ()
     labels = {policy.label for policy in opaque}
-    found = [one for item in items if isinstance(item, Admitted) for one in _read_of(item, families, labels)]
+    texts = "\n".join(policy.text for policy in opaque)
+    found = [one for item in items if isinstance(item, Admitted) for one in _read_of(item, families, labels, texts)]
     found += _not_read(captures, families, opaque)
     return tuple(sorted(found, key=lambda one: (one.kind, one.namespace, one.name, one.text)))
 
 
-def _read_of(item: Admitted, families: set[PolicyFamily], policies: set[str]) -> Iterator[Companion]:
+def _read_of(item: Admitted, families: set[PolicyFamily], policies: set[str], texts: str) -> Iterator[Companion]:
     """Yield what such policies read of an object; policies with an effect of their own are compared by themselves."""
     family = family_of(item.group)
     if family in families:
@@ -80,7 +81,7 @@ def _read_of(item: Admitted, families: set[PolicyFamily], policies: set[str]) ->
             yield _companion(item, written(item), family)
     elif item.group == "" and item.kind in ("ServiceAccount", "Namespace"):
         metadata = mapping(item.value.get("metadata"))
-        shown = _meta(metadata.get("labels")) if item.kind == "ServiceAccount" else {}
+        shown = _labels(metadata.get("labels"), texts) if item.kind == "ServiceAccount" else {}
         shown |= of_meshes(metadata.get("annotations"))
         if shown:
             yield _companion(item, canonical(shown))
@@ -101,8 +102,9 @@ def _companion(item: Admitted, shown: str, family: PolicyFamily = PolicyFamily.B
     )
 
 
-def _meta(written_map: Any) -> dict[str, str]:
-    return {f"label {key}": text(value) for key, value in mapping(written_map).items()}
+def _labels(given: Any, texts: str) -> dict[str, str]:
+    """Return the labels that policies read, by whose keys they must speak of them."""
+    return {f"label {key}": text(value) for key, value in mapping(given).items() if str(key) in texts}
 
 
 def _started(item: Admitted) -> Iterator[Any]:

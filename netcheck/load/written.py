@@ -28,6 +28,23 @@ _FAMILIES: tuple[tuple[str, PolicyFamily], ...] = (
 )
 _NOISE = frozenset({"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"})
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_READ_BY_NO_LABEL = frozenset(
+    [
+        "NetworkPolicy",
+        "GlobalNetworkPolicy",
+        "CiliumNetworkPolicy",
+        "CiliumClusterwideNetworkPolicy",
+        "ClusterNetworkPolicy",
+        "AdminNetworkPolicy",
+        "BaselineAdminNetworkPolicy",
+        "AuthorizationPolicy",
+        "PeerAuthentication",
+        "FQDNNetworkPolicy",
+        "ApplicationNetworkPolicy",
+        "EgressFirewall",
+    ]
+)
+"""Policies whose own labels nothing selects: a chart's version there changes no verdict."""
 _OLDEST_WINS = frozenset({"PeerAuthentication", "Server"})
 
 
@@ -46,6 +63,8 @@ def written(item: Admitted) -> str:
         metadata["creationTimestamp"] = mapping(item.value.get("metadata")).get("creationTimestamp")
     annotations = {key: value for key, value in mapping(metadata.get("annotations")).items() if key != _APPLIED}
     metadata |= {"namespace": item.namespace, "annotations": annotations}
+    if item.kind in _READ_BY_NO_LABEL:
+        metadata["labels"] = None
     problems = sorted(problem.message for problem in item.problems) if item.refused else []
     return canonical({**item.value, "metadata": metadata, "status": None, "": problems})
 

@@ -146,7 +146,7 @@ def test_a_cluster_with_policies_of_unknown_effect_does_not_differ_from_itself(p
             "---\napiVersion: projectcalico.org/v3\nkind: GlobalNetworkSet",
             "---\napiVersion: x.io/v3\nkind: GlobalNetworkSet",
         ),
-        ("labels: {role: reader}", "labels: {role: writer}"),
+        ("labels: {role: reader}", "labels: {role: writer}"),  # pcsa.role, serviceAccountSelector
     ],
 )
 def test_a_changed_policy_or_set_leaves_exactly_the_pairs_unknown_that_it_concerns(old, new):
