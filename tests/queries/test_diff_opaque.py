@@ -266,6 +266,44 @@ def test_what_servers_add_to_a_policy_makes_no_difference():
     assert not found.unknown
 
 
+# ---- ways in -------------------------------------------------------------------------------------------------------
+
+DOOR = """
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: proxy, namespace: shop, labels: {app.kubernetes.io/name: ingress-nginx, app.kubernetes.io/component: controller, tier: edge}}
+spec: {containers: [{name: c, image: i, ports: [{containerPort: 80}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {name: nginx}
+spec: {controller: k8s.io/ingress-nginx}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: db, namespace: shop}
+spec: {ingressClassName: nginx, defaultBackend: {service: {name: db, port: {number: 80}}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: db-outside, namespace: shop}
+spec: {type: NodePort, selector: {app: db}, ports: [{port: 80}]}
+"""
+
+
+def through(found):
+    return {row.via.partition(" (")[0] for row in found.unknown if row.via}
+
+
+def test_ways_in_beside_the_unknown_are_the_same_unless_what_leads_in_differs():
+    text = PODS + CALICO + DOOR
+    assert not compared(text).unknown
+    assert not compared(text, "policyTypes: [Ingress]}", "policyTypes: [Ingress], ingress: [{}]}").unknown
+    assert through(compared(text, "tier: edge", "tier: front")) == {"Ingress shop/db"}
+    assert through(compared(text, "tier == 'front'", "tier == 'x'")) == {"Ingress shop/db", "Service shop/db-outside"}
+
+
 # ---- policies alone ------------------------------------------------------------------------------------------------
 
 
