@@ -50,7 +50,11 @@ def compare(inputs: Inputs, *, relation: str, solver_timeout: float) -> int:
     outputs = parse_outputs(inputs.output, FORMATS)
     base, head = load_both(inputs)
     found = compare_policies(
-        base.cluster, head.cluster, Relation(relation), timeout_ms=max(1, int(solver_timeout * 1000))
+        base.cluster,
+        head.cluster,
+        Relation(relation),
+        timeout_ms=max(1, int(solver_timeout * 1000)),
+        same_unknown=True,
     )
     loaded = joined_input(base, head)
     show(inputs, outputs, loaded, found)

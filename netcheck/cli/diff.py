@@ -86,7 +86,9 @@ def _open_world(inputs: Inputs, fail_on: str, solver_timeout: float, *, overlay:
 
     outputs = parse_outputs(inputs.output, COMPARED)
     base, head = load_both(inputs, overlay=overlay)
-    found = compare(base.cluster, head.cluster, Relation.EQUAL, timeout_ms=max(1, int(solver_timeout * 1000)))
+    found = compare(
+        base.cluster, head.cluster, Relation.EQUAL, timeout_ms=max(1, int(solver_timeout * 1000)), same_unknown=True
+    )
     loaded = joined_input(base, head)
     texts = {item.text for item in found.questions if fail_on != "added" or item.text == OPENED}
     show(inputs, outputs, loaded, found, counted=frozenset(texts) if fail_on != "none" else frozenset())

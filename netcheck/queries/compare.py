@@ -92,13 +92,24 @@ _QUESTIONS = {
 }
 
 
-def compare(base: Cluster, head: Cluster, relation: Relation, *, timeout_ms: int = DEFAULT_TIMEOUT_MS) -> Comparison:
+def compare(
+    base: Cluster,
+    head: Cluster,
+    relation: Relation,
+    *,
+    timeout_ms: int = DEFAULT_TIMEOUT_MS,
+    same_unknown: bool = False,
+) -> Comparison:
     """Return whether the policies of two clusters stand in a relation, in every cluster that could exist.
+
+    With `same_unknown` policies of unknown effect do the same on both sides if nothing that they may read differs: then
+    the relation may hold whatever they do. Without it, nothing is said of the pods that they may select.
 
     Raises:
         WitnessMismatch: the oracle contradicts Z3 about a flow.
     """
-    same = base.admin == head.admin and base.profile == head.profile and not Surroundings(base, head).changed
+    same = same_unknown and base.admin == head.admin and base.profile == head.profile
+    same = same and not Surroundings(base, head).changed
     separation = Separation(base, head, timeout_ms=timeout_ms, same_unknown=same)
     asked = _Asked(base, head, separation)
     return Comparison(relation=relation, questions=tuple(asked.question(text) for text in _QUESTIONS[relation]))

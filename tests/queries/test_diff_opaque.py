@@ -310,17 +310,27 @@ def test_ways_in_beside_the_unknown_are_the_same_unless_what_leads_in_differs():
 @pytest.mark.parametrize("policy", [CALICO, CILIUM, REFUSED])
 def test_equal_policies_of_unknown_effect_are_proved_equal(policy):
     one, other = (cluster(PODS + policy) for _ in range(2))
-    assert compare(one, other, Relation.EQUAL).outcome is Outcome.HOLDS
+    assert compare(one, other, Relation.EQUAL, same_unknown=True).outcome is Outcome.HOLDS
+
+
+def test_of_pods_that_the_unknown_may_select_nothing_is_said_unless_it_is_asked_for():
+    one = cluster(PODS + CALICO)
+    assert compare(one, one, Relation.EQUAL).outcome is Outcome.UNKNOWN
 
 
 def test_policies_beside_the_unknown_are_compared_in_each_direction():
     text = PODS + CALICO + ISOLATED
     words = text.replace("ports: [{port: 80}]}]}\n", "ports: [{port: 80, endPort: 80}]}]}\n")
-    assert compare(cluster(text), cluster(words), Relation.EQUAL).outcome is Outcome.HOLDS
+    assert compare(cluster(text), cluster(words), Relation.EQUAL, same_unknown=True).outcome is Outcome.HOLDS
     isolating = PODS + CALICO + ISOLATED.replace("ports: [{port: 80}]", "")
-    assert compare(cluster(PODS + CALICO), cluster(isolating), Relation.EQUAL).outcome is Outcome.UNKNOWN
+    assert (
+        compare(cluster(PODS + CALICO), cluster(isolating), Relation.EQUAL, same_unknown=True).outcome
+        is Outcome.UNKNOWN
+    )
     changed = (PODS + CALICO).replace("10.1.0.0/16", "10.2.0.0/16")
-    assert compare(cluster(PODS + CALICO), cluster(changed), Relation.EQUAL).outcome is Outcome.UNKNOWN
+    assert (
+        compare(cluster(PODS + CALICO), cluster(changed), Relation.EQUAL, same_unknown=True).outcome is Outcome.UNKNOWN
+    )
 
 
 # ---- generated: whatever the policy does, as long as it is a function of what it can read --------------------------
@@ -409,7 +419,7 @@ def test_generated_clusters_do_not_differ_from_themselves(seed):
     found = diff(base, base)
     assert not found.differs
     assert not found.unknown
-    assert compare(base, base, Relation.EQUAL).outcome is Outcome.HOLDS
+    assert compare(base, base, Relation.EQUAL, same_unknown=True).outcome is Outcome.HOLDS
 
 
 def test_pairs_are_the_same_beside_the_unknown_often_enough():
