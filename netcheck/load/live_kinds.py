@@ -66,6 +66,7 @@ def _of(group: str, listed: str, *versions: str, namespaced: bool = True, page: 
 _GATEWAY, _ISTIO, _LINKERD = "gateway.networking.k8s.io", "networking.istio.io", "policy.linkerd.io"
 _NET, _ADMIN = "networking.k8s.io", "policy.networking.k8s.io"
 _ISTIO_VERSIONS = ("v1", "v1beta1", "v1alpha3")
+_CALICO_GLOBAL = "GlobalNetworkPolicy=globalnetworkpolicies GlobalNetworkSet HostEndpoint Tier"
 
 RESOURCES: tuple[Resource, ...] = (
     *_of("", "Namespace Node", namespaced=False),
@@ -107,12 +108,15 @@ RESOURCES: tuple[Resource, ...] = (
     *_of("monitoring.coreos.com", "ServiceMonitor PodMonitor"),
     *_of("cilium.io", "CiliumNetworkPolicy=ciliumnetworkpolicies", "v2"),
     *_of("cilium.io", "CiliumClusterwideNetworkPolicy=ciliumclusterwidenetworkpolicies", "v2", namespaced=False),
-    *_of("projectcalico.org", "NetworkPolicy=networkpolicies", "v3"),
-    *_of("projectcalico.org", "GlobalNetworkPolicy=globalnetworkpolicies", "v3", namespaced=False),
-    *_of("crd.projectcalico.org", "NetworkPolicy=networkpolicies"),
-    *_of("crd.projectcalico.org", "GlobalNetworkPolicy=globalnetworkpolicies", namespaced=False),
+    *_of("cilium.io", "CiliumCIDRGroup", "v2", "v2alpha1", namespaced=False),
+    *_of("projectcalico.org", "NetworkPolicy=networkpolicies NetworkSet", "v3"),
+    *_of("projectcalico.org", _CALICO_GLOBAL, "v3", namespaced=False),
+    *_of("crd.projectcalico.org", "NetworkPolicy=networkpolicies NetworkSet"),
+    *_of("crd.projectcalico.org", _CALICO_GLOBAL, namespaced=False),
     *_of("crd.antrea.io", "NetworkPolicy=networkpolicies", "v1beta1", "v1alpha1"),
     *_of("crd.antrea.io", "ClusterNetworkPolicy=clusternetworkpolicies", "v1beta1", "v1alpha1", namespaced=False),
+    *_of("crd.antrea.io", "Group", "v1beta1", "v1alpha3"),
+    *_of("crd.antrea.io", "ClusterGroup Tier", "v1beta1", "v1alpha3", namespaced=False),
     *_of("k8s.ovn.org", "EgressFirewall UserDefinedNetwork"),
     *_of("k8s.ovn.org", "ClusterUserDefinedNetwork", namespaced=False),
     *_of("security.istio.io", "AuthorizationPolicy=authorizationpolicies PeerAuthentication", "v1", "v1beta1"),
@@ -122,6 +126,7 @@ RESOURCES: tuple[Resource, ...] = (
     *_of(_LINKERD, "Server", "v1beta3", "v1beta2", "v1beta1"),
     *_of(_LINKERD, "ServerAuthorization", "v1beta1"),
     *_of(_LINKERD, "AuthorizationPolicy=authorizationpolicies EgressNetwork", "v1alpha1"),
+    *_of(_LINKERD, "MeshTLSAuthentication NetworkAuthentication", "v1alpha1"),
     *_of(_LINKERD, "HTTPRoute", "v1beta3", "v1beta2", "v1beta1", "v1alpha1"),
     *_of(_LINKERD, "GRPCRoute", "v1alpha1"),
     *_of("linkerd.io", "ServiceProfile", "v1alpha2"),

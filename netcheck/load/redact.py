@@ -22,7 +22,7 @@ _KEPT_KEYS = frozenset(
      "dnsPolicy", "restartPolicy", "action", "mode", "method", "addressType", "group", "apiGroup", "controllerName",
      "controller", "sessionAffinity", "externalTrafficPolicy", "internalTrafficPolicy", "pathType", "scheme",
      "ipFamilies", "ipFamilyPolicy", "plural", "version", "groups", "uid", "deletionTimestamp",
-     "reason", "networkType", "ipMode", "tier", "trafficDistribution", "concurrencyPolicy", "nodeInfo", "apiVersions",
+     "reason", "networkType", "ipMode", "trafficDistribution", "concurrencyPolicy", "nodeInfo", "apiVersions",
      "fromEntities", "toEntities", "schedule", "creationTimestamp", "lastTransitionTime", "methods"}
 )  # fmt: skip
 """Fields whose values are words of the APIs."""
@@ -44,7 +44,7 @@ _KEPT_WORDS = frozenset(
         "ClientIP", "ClusterIP", "NodePort", "LoadBalancer", "ExternalName", "ClusterFirst", "ClusterFirstWithHostNet",
         "Default", "Webhook", "Namespaced", "Pod", "Service", "Gateway", "Primary", "Secondary", "Linux", "linux",
         "amd64", "arm64", "GET", "POST", "PUT", "HEAD", "DELETE", "PATCH", "OPTIONS", "Fail", "Ignore", "Equivalent",
-        "Retain", "Delete"
+        "Retain", "Delete", "Admin", "Baseline"
     }
 )  # fmt: skip
 """Words of the APIs that may stand where names may, too."""

@@ -125,6 +125,12 @@ def cluster():
               [{"metadata": named("zqhooks", ""), "webhooks": [hook]}], namespaced=False)  # fmt: skip
     found.add("apiextensions.k8s.io/v1", "customresourcedefinitions", "CustomResourceDefinition",
               [{"metadata": named("zqinvoices.zqcorp.example", ""), "spec": crd}], namespaced=False)  # fmt: skip
+    calico = "crd.projectcalico.org/v1"
+    tiered = {"tier": "zqtier", "selector": "zqteam == 'zqblue'", "ingress": [{"action": "Allow"}]}
+    found.add(calico, "networkpolicies", "NetworkPolicy", [{"metadata": named("zqtier.zqpolicy"), "spec": tiered}])
+    nets = {"nets": ["10.1.0.0/16"], "allowedEgressDomains": ["zqpartner.example"]}
+    found.add(calico, "networksets", "NetworkSet", [{"metadata": named("zqset"), "spec": nets}])
+    found.add(calico, "tiers", "Tier", [{"metadata": named("zqtier", ""), "spec": {"order": 7}}], namespaced=False)
     found.add("zqcorp.example/v1", "zqinvoices", "Zqinvoice", [])
     return found
 

@@ -7,6 +7,7 @@ import pytest
 from netcheck.load.capture import Capture
 from netcheck.load.companions import companions
 from netcheck.load.loader import load_text
+from netcheck.model.cluster import Unread
 from netcheck.model.policy import OpaquePolicy, PolicyFamily
 
 CALICO = """
@@ -58,12 +59,12 @@ def test_a_policy_is_written_alike_wherever_it_is_read():
 
 def test_what_reading_a_cluster_leaves_out_is_the_same_in_one_reading_only():
     policy = OpaquePolicy(
-        kind="CiliumNetworkPolicy",
+        kind="NetworkPolicy",
         namespace="x",
         name="y",
         directions=(),
-        family=PolicyFamily.CILIUM,
-        text="cidrGroupRef",
+        family=PolicyFamily.CALICO,
+        text="serviceAccountSelector",
     )
     one, other = Capture(origin="cluster:a"), Capture(origin="cluster:a")
     assert companions([], [policy], [one]) == companions([], [policy], [one])
@@ -80,3 +81,18 @@ def test_what_no_policy_names_need_not_be_read_of_a_cluster():
         text="toEndpoints",
     )
     assert not companions([], [policy], [Capture(origin="cluster:a")])
+
+
+def test_sets_of_addresses_are_read_of_a_cluster_and_may_be_forbidden():
+    policy = OpaquePolicy(
+        kind="CiliumNetworkPolicy",
+        namespace="x",
+        name="y",
+        directions=(),
+        family=PolicyFamily.CILIUM,
+        text="cidrGroupRef",
+    )
+    unread = Unread(group="cilium.io", kind="CiliumCIDRGroup", plural="ciliumcidrgroups", denied=True)
+    whole, part, again = (Capture(origin="cluster:a", unread=found) for found in ((), (unread,), (unread,)))
+    assert companions([], [policy], [whole]) == ()
+    assert companions([], [policy], [part]) != companions([], [policy], [again])
