@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import click
 
@@ -15,6 +16,7 @@ from netcheck.cli.outputs import Output, parse_outputs, to_stdout, write
 from netcheck.cli.styles import style_of
 from netcheck.errors import Problem, UsageError
 from netcheck.load.recorded_flows import RecordedFlow, recorded_flows
+from netcheck.load.sources import SNAPSHOT
 from netcheck.model.cluster import Loaded
 from netcheck.model.evidence import Evidence
 from netcheck.model.policy import Direction
@@ -25,6 +27,7 @@ from netcheck.queries.suggest_results import NeedKind, Suggestions
 
 FORMATS = ("yaml", "table", "json")
 _DIRECTIONS = {"ingress": Direction.INGRESS, "egress": Direction.EGRESS}
+NO_NAMES = "a snapshot holds no configuration of containers, so it tells no names; manifests and live clusters do"
 _KINDS = tuple(kind.value for kind in NeedKind)
 
 
@@ -98,12 +101,14 @@ def suggest(
         evidence=loaded.evidence or Evidence(),
     )
     found = answer(loaded.cluster, sources, scope, timeout_ms=max(1, round(solver_timeout * 1000)))
+    if NeedKind.NAMES in kinds and any(source.endswith(SNAPSHOT) for source in inputs.sources):
+        found = replace(found, notes=(*found.notes, NO_NAMES))
     if to_stdout(outputs) != "json":
         screen.show_problems(loaded.problems, verbose=inputs.verbose, quiet=inputs.quiet)
     write(outputs, {item.format: _pieces(item, inputs, loaded, found) for item in outputs})
     return exit_codes.decide(
         negative=False,
-        incomplete=not found.proved or is_lossy(loaded),
+        incomplete=not found.proved or bool(found.unknown) or is_lossy(loaded),
         allow_incomplete=inputs.allow_incomplete,
     )
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from netcheck.engines.sets import SetEngine
 from netcheck.logic.atoms import indexes
 from netcheck.model.cluster import Cluster
-from netcheck.model.flow import Tier
+from netcheck.model.flow import Reason, Tier
 from netcheck.model.intents import Demand
 from netcheck.model.policy import Direction
 from netcheck.model.profile import Switch
@@ -25,6 +26,7 @@ from netcheck.queries.suggest_policies import compose
 from netcheck.queries.suggest_proof import Plan, Scene, one_way, passes_today, passing_parts, prove
 from netcheck.queries.suggest_results import Gap, Need, NeedKind, Suggestions
 
+_MOST_REASONS = 3
 OWN_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 """Namespaces of the cluster's own parts: what they need no manifest tells, so they are left alone unless asked for."""
 
@@ -71,7 +73,7 @@ class _Run:
     def suggestions(self) -> Suggestions:
         """Return everything."""
         if self._cluster.profile.enforced is Switch.NO:
-            return Suggestions(notes=("nothing enforces policies in this cluster (--cni), so none is suggested",))
+            return Suggestions(enforced=False)
         gathered = gather(self._cluster, self._sources)
         scene = Scene((self._cluster,), self._groups, gathered.needs)
         gaps = self._gaps_of(scene)
@@ -99,6 +101,7 @@ class _Run:
         )
         return Suggestions(
             gaps=tuple(self._gaps(gaps, {item.policy.namespace: item.policy.name for item in policies if item.denies})),
+            unknown=tuple(self._unknown(scene, gaps)),
             needs=tuple(needs[number] for number in served),
             policies=policies,
             dropped=gathered.dropped,
@@ -109,7 +112,10 @@ class _Run:
 
     def _gaps_of(self, scene: Scene) -> Open:
         """Return the groups with a pod that nothing restricts, in the directions and namespaces of the scope."""
-        engine, class_of = scene.engines[0], scene.universe.class_of
+        return self._unrestricted(scene, scene.engines[0])
+
+    def _unrestricted(self, scene: Scene, engine: SetEngine) -> Open:
+        class_of = scene.universe.class_of
         found = dict.fromkeys(Direction, 0)
         for number, group in enumerate(self._groups.groups):
             if group.phantom or not self._scope.covers(group.namespace):
@@ -118,6 +124,25 @@ class _Run:
                 if not all(engine.is_isolated(class_of[position], direction) for position in group.pods):
                     found[direction] |= 1 << number
         return Open(groups=found)
+
+    def _unknown(self, scene: Scene, gaps: Open) -> Iterator[Gap]:
+        """Yield what is open unless a policy isolates it whose effect is not known (NET-18), or that could not be read."""
+        if not self._cluster.opaque:
+            return
+        certain = SetEngine(replace(self._cluster, opaque=()), universe=scene.universe)
+        perhaps = self._unrestricted(scene, certain).groups
+        left = Open(groups={way: groups & ~gaps.groups[way] for way, groups in perhaps.items()})
+        for gap in self._gaps(left, {}):
+            policies = [
+                item
+                for item in self._cluster.opaque
+                if item.namespace in (None, gap.namespace) and gap.direction in item.directions
+            ]
+            reasons = tuple(
+                Reason(rule=item.rule, message=f"{item.label} may isolate them: {item.message}", place=item.place)
+                for item in policies[:_MOST_REASONS]
+            )
+            yield replace(gap, reasons=reasons)
 
     def _open(self, gaps: Open) -> Open:
         """Return whom a policy that denies by default newly isolates: beside the gaps pods that only admin policies restrict."""

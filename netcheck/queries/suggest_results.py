@@ -80,12 +80,16 @@ class Need:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """Workloads (ids) of a namespace that no policy isolates in a direction, and the policy that closes the gap."""
+    """Workloads (ids) of a namespace that no policy isolates in a direction, and the policy that closes the gap.
+
+    `reasons`: why it is not known whether they are.
+    """
 
     namespace: str
     direction: Direction
     workloads: tuple[str, ...]
     closed_by: str = ""
+    reasons: tuple[Reason, ...] = ()
     place: Place | None = field(default=None, compare=False)
 
 
@@ -130,15 +134,23 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestions:
-    """Everything that `suggest` found out. `smallest`: whether no fewer policies of the kinds considered would do."""
+    """Everything that `suggest` found out.
+
+    Attributes:
+        unknown: what is open unless a policy of unknown effect isolates it; nothing is suggested for it.
+        smallest: whether no fewer policies of the kinds considered would do.
+        enforced: whether anything enforces policies; else nothing is suggested.
+    """
 
     gaps: tuple[Gap, ...] = ()
+    unknown: tuple[Gap, ...] = ()
     needs: tuple[Need, ...] = ()
     policies: tuple[Suggestion, ...] = ()
     dropped: tuple[Dropped, ...] = ()
     notes: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
     smallest: bool = True
+    enforced: bool = True
 
     @property
     def proved(self) -> bool:

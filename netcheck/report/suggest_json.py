@@ -27,12 +27,13 @@ def suggestions_json(loaded: Loaded, found: Suggestions) -> Iterator[str]:
         head(loaded, "Suggestions"),
         {
             "gaps": map(dump, map(_gap_item, found.gaps)),
+            "unknown": map(dump, map(_gap_item, found.unknown)),
             "needs": map(dump, map(_need_item, found.needs)),
             "policies": map(dump, map(_policy_item, found.policies)),
             "dropped": map(dump, map(_dropped_item, found.dropped)),
             "checks": map(dump, map(_check_item, found.checks)),
         },
-        {"notes": list(found.notes), "proved": found.proved, "smallest": found.smallest},
+        {"notes": list(found.notes), "proved": found.proved, "smallest": found.smallest, "enforced": found.enforced},
     )
 
 
@@ -42,7 +43,10 @@ def _gap_item(gap: Gap) -> Item:
         "direction": gap.direction.value,
         "workloads": list(gap.workloads),
     }
-    return {**with_set(item, closedBy=gap.closed_by), **place_fields(gap.place)}
+    with_set(item, closedBy=gap.closed_by)
+    if gap.reasons:
+        item["reasons"] = [reason_item(reason) for reason in gap.reasons]
+    return {**item, **place_fields(gap.place)}
 
 
 def _need_item(need: Need) -> Item:

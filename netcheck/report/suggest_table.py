@@ -8,7 +8,7 @@ from netcheck.model.cluster import Loaded
 from netcheck.queries.suggest_results import Check, Gap, Suggestion, Suggestions
 from netcheck.report.layout import Style, folded, footer, prose
 from netcheck.report.paint import Role
-from netcheck.report.suggest_yaml import check_text, dropped_lines, need_text, summary
+from netcheck.report.suggest_yaml import check_text, dropped_lines, need_text, nothing, summary, unknown_lines
 
 _ROLES = {True: Role.GOOD, False: Role.BAD, None: Role.DOUBT}
 
@@ -16,12 +16,12 @@ _ROLES = {True: Role.GOOD, False: Role.BAD, None: Role.DOUBT}
 def suggest_table(loaded: Loaded, found: Suggestions, style: Style) -> Iterator[str]:
     """Yield the text."""
     if not found.gaps and not found.policies:
-        yield "policies isolate every pod, in both directions, as far as was asked: nothing to suggest\n"
+        yield f"{nothing(found)}\n"
     for gap in found.gaps:
         yield _lines(_gap(gap, style))
     for item in found.policies:
         yield "\n" + _lines(_policy(item, found, style))
-    notes = [*dropped_lines(found), *(f"note: {note}" for note in found.notes)]
+    notes = [*unknown_lines(found), *dropped_lines(found), *(f"note: {note}" for note in found.notes)]
     if notes:
         yield "\n" + _lines(line for note in notes for line in prose(note, indent=4, width=style.width))
     if found.policies:

@@ -11,6 +11,7 @@ from netcheck.report.policy_yaml import policy_yaml
 from netcheck.report.query_text import flow_text
 
 _WIDTH = 118
+_MOST_NAMES = 5
 
 
 def suggestions_yaml(found: Suggestions) -> Iterator[str]:
@@ -19,7 +20,12 @@ def suggestions_yaml(found: Suggestions) -> Iterator[str]:
     start = "---\n"
     for item in found.policies:
         yield start + policy_yaml(item.policy, _wrapped(_why(item, found.needs)))
-    tail = [*dropped_lines(found), *(f"note: {note}" for note in found.notes), *map(check_text, found.checks)]
+    tail = [
+        *unknown_lines(found),
+        *dropped_lines(found),
+        *(f"note: {note}" for note in found.notes),
+        *map(check_text, found.checks),
+    ]
     if tail:
         yield ("#\n" if found.policies else "") + _comment(tail)
 
@@ -34,11 +40,29 @@ def _wrapped(lines: Iterable[str]) -> list[str]:
 
 def _head(found: Suggestions) -> Iterator[str]:
     if not found.gaps and not found.policies:
-        yield "no policies are suggested: policies isolate every pod, in both directions, as far as was asked"
+        yield nothing(found)
         return
     yield summary(found)
     if not found.smallest:
         yield "not proved to be the fewest: the solver did not finish in time (--solver-timeout)"
+
+
+def nothing(found: Suggestions) -> str:
+    """Return why nothing is suggested, in a line."""
+    if not found.enforced:
+        return "no policies are suggested: nothing enforces them in this cluster (--cni)"
+    if found.unknown:
+        return "no policies are suggested: what no NetworkPolicy isolates, one of unknown effect may"
+    return "no policies are suggested: policies isolate every pod, in the directions and namespaces that were asked for"
+
+
+def unknown_lines(found: Suggestions) -> Iterator[str]:
+    """Yield what may be open, and what would have to be known."""
+    for gap in found.unknown:
+        names = ", ".join(gap.workloads[:_MOST_NAMES])
+        more = f" and {len(gap.workloads) - _MOST_NAMES:,} more" if len(gap.workloads) > _MOST_NAMES else ""
+        why = "; ".join(f"{reason.message} ({reason.rule})" for reason in gap.reasons)
+        yield f"not known: whether {gap.direction.value.lower()} of {names}{more} is open: {why}"
 
 
 def summary(found: Suggestions) -> str:

@@ -8,6 +8,8 @@ import jsonschema
 import pytest
 import yaml
 
+from netcheck.load.capture import Capture
+from netcheck.load.snapshot import write_snapshot
 from tests.cli.running import BROKEN, CLOSED, NAMESPACE, NOT_MODELLED, POD, QUICKSTART, ROOT, TWO_PODS
 
 SCHEMA = ROOT / "netcheck" / "report" / "schemas" / "Suggestions.json"
@@ -253,3 +255,36 @@ class TestBoutique:
                     values |= {one for part in selector.get("matchExpressions", []) for one in part["values"]}
                     found.setdefault(name, set()).update(values or {"anybody"})
         assert found == {**self.CALLERS, "frontend": {"anybody"}}
+
+
+def test_what_is_not_known_to_be_open_is_listed_with_exit_4(netcheck, tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text("""
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: a, image: a}]}
+---
+apiVersion: projectcalico.org/v3
+kind: NetworkPolicy
+metadata: {name: tiered, namespace: shop}
+spec: {selector: all(), types: [Ingress, Egress]}
+""")
+    result = netcheck("suggest", file)
+    assert result.code == 4
+    assert (
+        "not known: whether ingress of shop/web[Pod] is open: NetworkPolicy shop/tiered may isolate them" in result.out
+    )
+    assert "isolate every pod" not in result.out
+    assert netcheck("suggest", file, "--allow-incomplete").code == 0
+
+
+def test_where_nothing_enforces_policies_none_is_suggested(netcheck):
+    result = netcheck("suggest", QUICKSTART, "--cni", "flannel", "-o", "table")
+    assert result.out.startswith("no policies are suggested: nothing enforces them in this cluster (--cni)\n")
+
+
+def test_a_snapshot_says_that_it_holds_no_configuration(netcheck, tmp_path):
+    source = str(tmp_path / "prod.json.gz")
+    write_snapshot(Capture(origin="cluster:prod"), source)
+    assert "holds no configuration of containers" in netcheck("suggest", QUICKSTART, source).out

@@ -199,14 +199,21 @@ class TestGaps:
     def test_nothing_is_suggested_where_nothing_enforces_it(self):
         found = Suggested(WEB_API_DB, profile=Profile(enforced=Switch.NO))
         assert found.found.policies == ()
-        assert "nothing enforces" in found.found.notes[0]
+        assert not found.found.enforced
+
+    def test_what_a_policy_of_unknown_effect_may_isolate_is_not_called_closed(self):
+        calico = thing("projectcalico.org/v3", "NetworkPolicy", "tiered", "shop", spec={"selector": "all()"})
+        found = Suggested(WEB_API_DB + calico, NeedKind.INTENTS).found
+        assert {gap.direction for gap in found.gaps} == {EGRESS}
+        assert {gap.direction for gap in found.unknown} == {INGRESS}
+        assert all("tiered" in reason.message for gap in found.unknown for reason in gap.reasons)
 
     def test_a_pod_on_the_host_network_is_no_gap(self):
         found = Suggested(pod("agent", hostNetwork=True))
         assert found.found.gaps == ()
 
     def test_what_a_baseline_denies_stays_denied(self):
-        """ADM-12: a NetworkPolicy lifts what a baseline denies, so what passes is listed pod by pod."""
+        """ADM-3, ADM-10: a NetworkPolicy lifts what a baseline denies, so what passes is listed pod by pod."""
         baseline = thing(
             "policy.networking.k8s.io/v1alpha1",
             "BaselineAdminNetworkPolicy",
