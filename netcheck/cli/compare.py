@@ -9,7 +9,7 @@ import click
 
 from netcheck.cli import exit_codes, screen
 from netcheck.cli.inputs import is_lossy
-from netcheck.cli.options import CONTEXT, Inputs, option, reads_input
+from netcheck.cli.options import CONTEXT, Inputs, option, reads_input, solver_timeout
 from netcheck.cli.outputs import Output, parse_outputs, to_stdout, write
 from netcheck.cli.repository import relative_to_repository
 from netcheck.cli.sides import load_both
@@ -32,14 +32,7 @@ FORMATS = ("table", "json", "md", "sarif", "junit", "github", "gitlab")
     says="equal",
     text="equal; contains: BASE allows all that HEAD allows; within: the other way round; disjoint: no flow in common.",
 )
-@option(
-    "--solver-timeout",
-    type=click.FloatRange(min=0.001),
-    default=60.0,
-    metavar="SECONDS",
-    says="60",
-    text="How long one question to the solver may take; then the answer is unknown.",
-)
+@solver_timeout("How long one question to the solver may take; then the answer is unknown.", 60.0)
 def compare(inputs: Inputs, *, relation: str, solver_timeout: float) -> int:
     """Prove how the policies of BASE lie to those of HEAD, in every cluster that could exist.
 

@@ -9,7 +9,7 @@ import click
 
 from netcheck.cli import exit_codes, screen
 from netcheck.cli.inputs import is_lossy, split_names
-from netcheck.cli.options import CONTEXT, Inputs, flag, option, reads_input
+from netcheck.cli.options import CONTEXT, Inputs, flag, option, reads_input, solver_timeout
 from netcheck.cli.outputs import Output, parse_outputs, to_stdout, write
 from netcheck.cli.repository import relative_to_repository
 from netcheck.cli.sides import load_both
@@ -39,14 +39,7 @@ FAIL_ON = ("any", "added", "none")
 )
 @flag("--overlay", text="HEAD is laid over BASE: what would applying these files change, e.g. in a cluster?")
 @flag("--open-world", text="Compare the policies alone, in every cluster that could exist: are they equivalent?")
-@option(
-    "--solver-timeout",
-    type=click.FloatRange(min=0.001),
-    default=60.0,
-    metavar="SECONDS",
-    says="60",
-    text="How long one question of --open-world may take; then the answer is unknown.",
-)
+@solver_timeout("How long one question of --open-world may take; then the answer is unknown.", 60.0)
 def diff(
     inputs: Inputs, *, fail_on: str, resolution: str, overlay: bool, open_world: bool, solver_timeout: float
 ) -> int:

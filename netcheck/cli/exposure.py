@@ -7,7 +7,7 @@ import click
 from netcheck.cli import exit_codes, screen
 from netcheck.cli.inputs import configuration, is_lossy, load_inputs, may_be_unread, split_names
 from netcheck.cli.nearest import did_you_mean
-from netcheck.cli.options import CONTEXT, Inputs, option, reads_input
+from netcheck.cli.options import CONTEXT, Inputs, option, reads_input, solver_timeout
 from netcheck.cli.outputs import parse_outputs, to_stdout, write
 from netcheck.cli.styles import style_of
 from netcheck.errors import UsageError
@@ -39,14 +39,7 @@ FORMATS = ("table", "json")
     says="all",
     text="Only this workload: `namespace/name` or an id. Repeatable.",
 )
-@option(
-    "--solver-timeout",
-    type=click.FloatRange(min=0.001),
-    default=10.0,
-    metavar="SECONDS",
-    says="10",
-    text="How long one question to the solver may take; then its answer is unknown.",
-)
+@solver_timeout("How long one question to the solver may take; then its answer is unknown.")
 def exposure(inputs: Inputs, *, allow: tuple[str, ...], focus: tuple[str, ...], solver_timeout: float) -> int:
     """Show what reaches each workload: load balancers, node ports, host ports, proxies, other namespaces, pods that do
     not exist yet, nodes; and whether it reaches the cloud's metadata.

@@ -9,7 +9,7 @@ import click
 
 from netcheck.cli import exit_codes, screen
 from netcheck.cli.inputs import configuration, is_lossy, load_inputs
-from netcheck.cli.options import CONTEXT, Inputs, option, reads_input
+from netcheck.cli.options import CONTEXT, Inputs, reads_input, solver_timeout
 from netcheck.cli.outputs import Output, parse_outputs, to_stdout, write
 from netcheck.model.cluster import Loaded
 from netcheck.queries.migrate import Migration
@@ -22,14 +22,7 @@ FORMATS = ("yaml", "json")
 
 @click.command("migrate", context_settings=CONTEXT)
 @reads_input(*FORMATS)
-@option(
-    "--solver-timeout",
-    type=click.FloatRange(min=0.001),
-    default=10.0,
-    metavar="SECONDS",
-    says="10",
-    text="How long one question to the solver may take; then nothing is proved, nor printed.",
-)
+@solver_timeout("How long one question to the solver may take; then nothing is proved, nor printed.")
 def migrate(inputs: Inputs, *, solver_timeout: float) -> int:
     """Rewrite AdminNetworkPolicies and the baseline one as ClusterNetworkPolicies (v1alpha2).
 

@@ -104,6 +104,18 @@ def request_timeout() -> Decorator:
     )
 
 
+def solver_timeout(text: str, seconds: float = 10.0) -> Decorator:
+    """Return the option for the time that a question to the solver may take."""
+    return option(
+        "--solver-timeout",
+        type=click.FloatRange(min=0.001),
+        default=seconds,
+        metavar="SECONDS",
+        says=f"{seconds:g}",
+        text=text,
+    )
+
+
 def _to_clusters() -> list[Decorator]:
     """Return the options that lead to a cluster; they are those of kubectl."""
     return [

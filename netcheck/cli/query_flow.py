@@ -10,7 +10,7 @@ import click
 from netcheck.cli import exit_codes, screen
 from netcheck.cli.config import Config
 from netcheck.cli.inputs import configuration, default_namespace, is_lossy, load_inputs
-from netcheck.cli.options import CONTEXT, Inputs, flag, option, reads_input
+from netcheck.cli.options import CONTEXT, Inputs, flag, option, reads_input, solver_timeout
 from netcheck.cli.outputs import parse_outputs, to_stdout, write
 from netcheck.cli.styles import style_of
 from netcheck.model.flow import Verdict
@@ -55,14 +55,7 @@ FORMATS = ("table", "json")
     says="any; TCP with --port",
     text="The protocol.",
 )
-@option(
-    "--solver-timeout",
-    type=click.FloatRange(min=0.001),
-    default=10.0,
-    metavar="SECONDS",
-    says="10",
-    text="How long one question to the solver may take; then its answer is unknown.",
-)
+@solver_timeout("How long one question to the solver may take; then its answer is unknown.")
 @flag("--all-profiles", text="Also the verdict under every CNI profile, with the switches of --assume set in each.")
 def query(
     inputs: Inputs,

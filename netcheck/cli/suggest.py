@@ -11,7 +11,7 @@ from netcheck.cli import exit_codes, screen
 from netcheck.cli.given_files import intents_of, read_file
 from netcheck.cli.inputs import configuration, is_lossy, load_inputs, split_names
 from netcheck.cli.nearest import did_you_mean
-from netcheck.cli.options import CONTEXT, Inputs, option, reads_input
+from netcheck.cli.options import CONTEXT, Inputs, option, reads_input, solver_timeout
 from netcheck.cli.outputs import Output, parse_outputs, to_stdout, write
 from netcheck.cli.styles import style_of
 from netcheck.errors import Problem, UsageError
@@ -61,14 +61,7 @@ _KINDS = tuple(kind.value for kind in NeedKind)
     says="both",
     text="Close only gaps of this direction.",
 )
-@option(
-    "--solver-timeout",
-    type=click.FloatRange(min=0.001),
-    default=10.0,
-    metavar="SECONDS",
-    says="10",
-    text="How long one question to the solver may take; then its answer is unknown.",
-)
+@solver_timeout("How long one question to the solver may take; then its answer is unknown.")
 def suggest(
     inputs: Inputs,
     *,

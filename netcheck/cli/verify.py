@@ -10,7 +10,7 @@ import click
 from netcheck.cli import exit_codes, screen
 from netcheck.cli.given_files import intents_of, read_file
 from netcheck.cli.inputs import configuration, is_lossy, load_inputs, split_names
-from netcheck.cli.options import CONTEXT, Inputs, flag, option, reads_input
+from netcheck.cli.options import CONTEXT, Inputs, flag, option, reads_input, solver_timeout
 from netcheck.cli.outputs import Output, parse_outputs, to_stdout, write
 from netcheck.cli.repository import relative_to_repository
 from netcheck.cli.styles import style_of
@@ -39,13 +39,8 @@ NO_INTENTS = (
 )
 @flag("--why", text="Of what holds because policies deny it: the minimal sets of policies, and who evades them.")
 @flag("--repair", text="Of what is violated: the smallest edits of NetworkPolicies that make it hold, each proved.")
-@option(
-    "--solver-timeout",
-    type=click.FloatRange(min=0.001),
-    default=10.0,
-    metavar="SECONDS",
-    says="10",
-    text="How long one question to the solver may take, and the repair of one intent; then its answer is unknown.",
+@solver_timeout(
+    "How long one question to the solver may take, and the repair of one intent; then its answer is unknown."
 )
 def verify(inputs: Inputs, *, files: tuple[str, ...], why: bool, repair: bool, solver_timeout: float) -> int:
     """Say of each intent whether it holds: `allow`, `deny` and `only`, of the pods that exist or of all that could be

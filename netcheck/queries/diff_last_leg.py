@@ -140,7 +140,7 @@ def _owner(endpoint: Endpoint) -> tuple[str, str, str]:
 def _lets_in(door: Door, client: str) -> bool:
     if not door.source_ranges:
         return True
-    one = IPSet.of_cidrs(f"{client}/{128 if ':' in client else 32}")
+    one = IPSet.of_cidrs(client)
     return bool(IPSet.of_cidrs(*door.source_ranges) & one)
 
 

@@ -282,12 +282,8 @@ def _backends(service: Service, port: str, found: list[Target]) -> Backends:
         service=service,
         port=port,
         pods=tuple((target.pod, held) for target, held in each if target.pod is not None),
-        addresses=tuple((_single(target.address), held) for target, held in each if target.pod is None),
+        addresses=tuple((IPSet.of_cidrs(target.address), held) for target, held in each if target.pod is None),
     )
-
-
-def _single(address: str) -> IPSet:
-    return IPSet.of_cidrs(f"{address}/{128 if ':' in address else 32}")
 
 
 def cuts(members: Iterable[Members]) -> Iterator[IPSet]:

@@ -96,14 +96,14 @@ class Speller:
         return Who(pods=tuple(dict.fromkeys(terms)), addresses=addresses, is_exact=exact)
 
     def _of_nodes(self, item: Members) -> IPSet:
-        return _single(text for number in item.nodes for text in self._cluster.nodes[number].addresses)
+        return IPSet.of_cidrs(*(text for number in item.nodes for text in self._cluster.nodes[number].addresses))
 
     def _of_hosts(self, positions: Iterable[int]) -> IPSet:
         """NP-21: pods on the host network are met by their addresses, where selectors do not see them."""
         if self._cluster.profile.host_net_peer is Switch.YES:
             return IPSet.none()
         pods = (self._cluster.pods[position] for position in positions)
-        return _single(text for pod in pods if pod.host_network for text in pod.addresses)
+        return IPSet.of_cidrs(*(text for pod in pods if pod.host_network for text in pod.addresses))
 
     def named(self, positions: Iterable[int]) -> tuple[list[PodTerm], bool] | None:
         """Return terms for some pods, and whether they select no others; None if their labels do not tell them."""
@@ -230,10 +230,6 @@ class Speller:
         if known is None or not known.labels_known:
             return PodTerm(spaces, pods)
         return PodTerm(name_selector((name,)), pods) if spaces.matches(known.labels) else None
-
-
-def _single(texts: Iterable[str]) -> IPSet:
-    return IPSet.of_cidrs(*(f"{text}/{128 if ':' in text else 32}" for text in texts))
 
 
 def _of_selector(selector: SelectedPods) -> Iterator[PodTerm]:

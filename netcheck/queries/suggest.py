@@ -105,7 +105,7 @@ class _Run:
             needs=tuple(needs[number] for number in served),
             policies=policies,
             dropped=gathered.dropped,
-            notes=tuple(self._notes(scene)),
+            notes=tuple(self._notes(scene, gaps)),
             checks=prove(self._cluster, self._groups, plan) if policies else (),
             smallest=composed.smallest,
         )
@@ -209,7 +209,7 @@ class _Run:
                         place=workload.place if workload is not None and workload.place is not None else pod.place,
                     )
 
-    def _notes(self, scene: Scene) -> Iterator[str]:
+    def _notes(self, scene: Scene, gaps: Open) -> Iterator[str]:
         engine, class_of = scene.engines[0], scene.universe.class_of
         left = sorted(
             {
@@ -223,7 +223,7 @@ class _Run:
         )
         if left and not self._scope.only:
             yield f"left alone: {_listed(left)}, of the cluster's own parts (--only-namespace names what to close)"
-        if Direction.EGRESS in self._scope.directions:
+        if gaps.groups[Direction.EGRESS]:
             yield (
                 "connections out of the cluster are kept only where an intent, a recorded flow or a URL in the configuration of "
                 "a container tells of them"

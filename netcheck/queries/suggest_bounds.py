@@ -95,9 +95,7 @@ def _held(
         for backends in item.services or ():
             pods |= {position for position, _ in backends.pods}
         for position in item.nodes:
-            addresses |= IPSet.of_cidrs(
-                *(f"{one}/{128 if ':' in one else 32}" for one in cluster.nodes[position].addresses)
-            )
+            addresses |= IPSet.of_cidrs(*cluster.nodes[position].addresses)
     return _Held(pods, addresses)
 
 

@@ -91,9 +91,7 @@ class _Finder:
             return
         end = NeedEnd(text=mention.host, pods=frozenset(held))
         if not held:
-            end = NeedEnd(
-                text=mention.host, addresses=IPSet.of_cidrs(f"{mention.host}/{128 if ':' in mention.host else 32}")
-            )
+            end = NeedEnd(text=mention.host, addresses=IPSet.of_cidrs(mention.host))
         yield _need(mention, source, end, single(Protocol.TCP, port))
 
     def _outside(self, mention: Mention, source: NeedEnd) -> Iterator[Need | Dropped]:
@@ -119,7 +117,7 @@ class _Finder:
             yield _need(mention, source, NeedEnd(text=text, pods=frozenset(positions)), held)
         for target in found:
             if target.pod is None:
-                addresses = IPSet.of_cidrs(f"{target.address}/{128 if ':' in target.address else 32}")
+                addresses = IPSet.of_cidrs(target.address)
                 yield _need(
                     mention, source, NeedEnd(text=text, addresses=addresses), single(target.protocol, target.number)
                 )

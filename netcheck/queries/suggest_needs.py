@@ -135,7 +135,7 @@ class _Gatherer:
         addresses = [pods[position].addresses for position in sorted(on_node)]
         if on_node and not all(addresses):
             return NeedEnd(text=f"{shown} (on nodes whose addresses are not known)", anybody=True)
-        hosts = IPSet.of_cidrs(*(_host(one) for found in addresses for one in found))
+        hosts = IPSet.of_cidrs(*(one for found in addresses for one in found))
         return NeedEnd(text=shown, pods=chosen - on_node, addresses=hosts)
 
     # ---- intents and recorded flows ------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ class _Gatherer:
         if nodes and not all(nodes):
             return NeedEnd(text=f"{item.text} (whose address is not known)", anybody=True)
         found = self._pods(item.pods, item.text)
-        hosts = IPSet.of_cidrs(*(_host(one) for addresses in nodes for one in addresses))
+        hosts = IPSet.of_cidrs(*(one for addresses in nodes for one in addresses))
         return replace(found, addresses=found.addresses | item.addresses | hosts)
 
     def _with_ports(
@@ -310,7 +310,7 @@ class _Gatherer:
             if target.pod is not None:
                 by_port.setdefault(held, set()).add(target.pod)
             else:
-                addresses[held] = addresses.get(held, IPSet.none()) | IPSet.of_cidrs(_host(target.address))
+                addresses[held] = addresses.get(held, IPSet.none()) | IPSet.of_cidrs(target.address)
         for held, chosen in by_port.items():
             yield self._pods(chosen), held
         for held, found_addresses in addresses.items():
@@ -457,7 +457,7 @@ class _Gatherer:
         for end, held in self._dns_ends():
             self._need(_Told(NeedKind.DNS, "DNS"), everybody, end, held)
         if has_node_local(self._cluster):
-            end = NeedEnd(text="NodeLocal DNSCache", addresses=IPSet.of_cidrs(f"{NODE_LOCAL}/32"))
+            end = NeedEnd(text="NodeLocal DNSCache", addresses=IPSet.of_cidrs(NODE_LOCAL))
             self._need(_Told(NeedKind.DNS, "DNS"), everybody, end, _dns_port(53))
 
     def _dns_ends(self) -> Iterator[tuple[NeedEnd, ConnectionSet]]:
@@ -504,10 +504,6 @@ def _dns_port(number: int) -> ConnectionSet:
     return ConnectionSet.of(dict.fromkeys(_DNS_PROTOCOLS, PortSet.single(number)))
 
 
-def _host(address: str) -> str:
-    return f"{address}/{128 if ':' in address else 32}"
-
-
 def _workloads(cluster: Cluster, positions: Iterable[int]) -> str:
     return ", ".join(dict.fromkeys(str(cluster.pods[position].workload) for position in sorted(positions)))
 
@@ -526,7 +522,7 @@ def api_server(cluster: Cluster) -> tuple[IPSet, ConnectionSet]:
     service = find_service(cluster, "default", "kubernetes")
     addresses, ports = IPSet.none(), ConnectionSet.none()
     for piece in slices_of(cluster, service) if service is not None else ():
-        addresses |= IPSet.of_cidrs(*(_host(one.address) for one in piece.endpoints))
+        addresses |= IPSet.of_cidrs(*(one.address for one in piece.endpoints))
         for port in piece.ports:
             ports |= single(port.protocol, port.number) if port.number else ConnectionSet.none()
     return addresses, ports

@@ -235,7 +235,7 @@ class _Prover:
                 return (*lost, Verdict.DENIED)
             if (lost := self._first(chosen, left)) is not None:
                 return (*lost, Verdict.UNKNOWN)
-            if not shown and (found := self._first(sources & group.sources & later.sources, passing)) is not None:
+            if not shown and (found := self._first(chosen, passing)) is not None:
                 self._witnesses.evidence(*found, Verdict.ALLOWED)
                 shown = True
         return None
@@ -261,15 +261,16 @@ class _Prover:
     # ---- gaps close ----------------------------------------------------------------------------------------------
 
     def _isolated(self) -> Check:
-        engine = self._scene.engines[1]
+        """NP-4: that something restricts a pod is not enough, as an admin policy may; a NetworkPolicy has to select it."""
+        engine, counts = self._scene.engines[1], []
         for direction, groups in self._plan.open.groups.items():
-            for number in indexes(self._scene.pods(groups)):
-                if not engine.is_isolated(number, direction):
-                    return Check(claim="every gap is closed: all pods are isolated", holds=False, by=SETS)
-        count = sum(groups.bit_count() for groups in self._plan.open.groups.values())
-        return Check(
-            claim=f"every gap is closed: {count} groups of pods are isolated that were not", holds=True, by=SETS
-        )
+            left = groups & ~self._groups.isolated(self._clusters[1].policies, direction)
+            if left or not all(engine.is_isolated(number, direction) for number in indexes(self._scene.pods(groups))):
+                return Check(claim="every gap is closed: all pods are isolated", holds=False, by=SETS)
+            if groups:
+                counts.append(f"{groups.bit_count():,} for {direction.value.lower()}")
+        claim = f"every gap is closed: groups of pods that are isolated now and were not: {', '.join(counts) or 'none'}"
+        return Check(claim=claim, holds=True, by=SETS)
 
     def _nothing_else(self) -> Iterator[Check]:
         """Compare what passes with what is needed, for every flow with an end that was open."""

@@ -17,8 +17,10 @@ from netcheck.model.policy import Direction
 from netcheck.model.profile import Profile, Switch
 from netcheck.queries.manifests import network_policy_text
 from netcheck.queries.suggest import Scope, suggest
+from netcheck.queries.suggest_cells import Open
+from netcheck.queries.suggest_groups import Groups
 from netcheck.queries.suggest_needs import Sources
-from netcheck.queries.suggest_proof import with_policies
+from netcheck.queries.suggest_proof import Plan, prove, with_policies
 from netcheck.queries.suggest_results import NeedKind
 from netcheck.report.suggest_yaml import suggestions_yaml
 from netcheck.semantics.decide import decide
@@ -207,6 +209,19 @@ class TestGaps:
         assert {gap.direction for gap in found.gaps} == {EGRESS}
         assert {gap.direction for gap in found.unknown} == {INGRESS}
         assert all("tiered" in reason.message for gap in found.unknown for reason in gap.reasons)
+
+    def test_what_an_admin_policy_restricts_is_not_called_isolated(self):
+        """NP-4: the proof that gaps close refuses a plan that isolates nobody, even where an admin policy restricts all."""
+        rule = {"name": "r", "action": "Deny", "to": [{"namespaces": {"matchLabels": {"team": "x"}}}]}
+        spec = {"priority": 1, "subject": {"namespaces": {}}, "egress": [rule]}
+        admin = thing("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy", "deny", spec=spec)
+        cluster = load_text(WEB_API_DB + admin).cluster
+        groups = Groups(cluster, 1000)
+        every = groups.of_namespace("shop")
+        assert every
+        plan = Plan(needs=(), open=Open(groups={INGRESS: 0, EGRESS: every}), policies=(), timeout_ms=1000)
+        (closed,) = [item for item in prove(cluster, groups, plan) if item.claim.startswith("every gap is closed")]
+        assert closed.holds is False
 
     def test_a_pod_on_the_host_network_is_no_gap(self):
         found = Suggested(pod("agent", hostNetwork=True))
